@@ -145,6 +145,20 @@ impl LossSpec {
         spec
     }
 
+    /// Whether its targets are labels, or probabilities in their place; those of the others are a teacher's logits.
+    pub fn is_on_labels(&self) -> bool {
+        matches!(self, LossSpec::Asl(_) | LossSpec::Bce(_) | LossSpec::Focal(_))
+    }
+
+    /// The distillation loss: a student's logits against a teacher's, both `[N, m]`. A loss on labels takes the teacher's probabilities in
+    /// their place, so that it weighs entries as it does in learning the labels.
+    pub fn distance(&self, function: Option<Function>, student: &Tensor, teacher: &Tensor) -> Result<Tensor> {
+        match self.is_on_labels() {
+            true => self.compute(student, &teacher.f_sigmoid()?),
+            false => self.by(function, student, teacher),
+        }
+    }
+
     /// As [`compute`](Self::compute), but a script's loss is computed by `function`.
     pub fn by(&self, function: Option<Function>, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
         match (self, function) {

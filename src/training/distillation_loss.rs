@@ -136,9 +136,11 @@ impl<'a> DistillationLoss<'a> {
         let Some(shares) = &self.shares else {
             for (i, (weight, ensemble)) in weights.iter().zip(&self.ensembles).enumerate() {
                 let term = match functions.features {
-                    None => {
-                        distance.by(functions.distance, logits, &ensemble.of(rows, x, pass, functions.rule, None)?)?
-                    }
+                    None => distance.distance(
+                        functions.distance,
+                        logits,
+                        &ensemble.of(rows, x, pass, functions.rule, None)?,
+                    )?,
                     Some(function) => {
                         let mut teachers = Vec::new();
                         let merged = ensemble.of(rows, x, pass, functions.rule, Some(&mut teachers))?;
@@ -164,7 +166,7 @@ impl<'a> DistillationLoss<'a> {
         let targets = self.ensembles.iter().map(of).collect::<Result<Vec<_>>>()?;
         let mixed =
             Tensor::f_stack(&targets, 1)?.f_mul(shares)?.f_sum_dim_intlist(Some(&[1i64][..]), false, None::<Kind>)?;
-        let distance = distance.by(functions.distance, logits, &mixed)?;
+        let distance = distance.distance(functions.distance, logits, &mixed)?;
         Ok(loss.f_add(&distance.f_mul_scalar(weights.iter().sum::<f64>() * share)?)?)
     }
 }

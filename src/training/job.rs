@@ -361,6 +361,10 @@ impl Distillation {
         if self.teacher_weights != TeacherWeights::Even {
             spec["teacher_weights"] = json!(self.teacher_weights);
         }
+        // Earlier runs with such losses took the teachers' logits for labels, and must not be found.
+        if self.loss.is_on_labels() {
+            spec["targets"] = json!("probabilities");
+        }
         if self.scale != DistillScale::Plain {
             spec["scale"] = json!(self.scale);
         }

@@ -208,7 +208,7 @@ impl<'a> Seat<'a> {
         let share = mutual.weight / (self.circle.size.saturating_sub(1)).max(1) as f64;
         let others = all.into_iter().enumerate().filter(|(student, _)| *student != self.index);
         let add = |loss: Tensor, other: Tensor| -> Result<Tensor> {
-            Ok(loss.f_add(&distance.by(function, logits, &other)?.f_mul_scalar(share)?)?)
+            Ok(loss.f_add(&distance.distance(function, logits, &other)?.f_mul_scalar(share)?)?)
         };
         others.filter_map(|(_, said)| said.logits).try_fold(loss, add).map(Some)
     }

@@ -445,15 +445,17 @@ crate::options! {
     /// L = label_weight · L_cls + distill_weight · Σ_e weight_e · L_kd(student, ensemble e). The authors' code has ½ for
     /// `label_weight` and ¼ per ensemble; the paper has ½ and ½ as `weights` of two ensembles.
     pub struct DistillOptions extends train: TrainOptions {
-        /// a Loss between student and teachers: mse() or kl(), on logits; or a closure |student, teacher| on logits,
-        /// |student, teacher, features| with feature maps too, |student, teacher, features, p| with Layers p of its own
+        /// a Loss between student and teachers: mse() or kl(), on logits; asl(), bce() or focal(), with the teachers' probabilities in the
+        /// place of labels; or a closure |student, teacher| on logits, |student, teacher, features| with feature maps too,
+        /// |student, teacher, features, p| with Layers p of its own
         pub distillation: LossSpec = LossSpec::default_distillation();
         /// one weight per ensemble; empty shares one evenly
         pub weights: Vec<f64> = vec![];
         /// factor of the whole distillation loss beside the loss on the labels
         pub distill_weight: f64 = 1.0;
         /// "none": the distillation loss as it is; "gradient": in every step by the factor that makes its gradient at the student's
-        /// logits as long as that of the loss on the labels (at most 1e12), so that one distill_weight fits losses, numbers of labels and data sets
+        /// logits as long as that of the loss on the labels (at most 1e12), so that a distill_weight means the same for all losses and
+        /// numbers of labels, and at 1.0 teachers pull as hard as labels
         pub distill_scale: DistillScale = DistillScale::Plain;
         /// factor of the loss on the labels
         pub label_weight: f64 = 1.0;

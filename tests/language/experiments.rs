@@ -122,6 +122,16 @@ fn every_experiment_runs_to_its_end() {
     // One row per method, seed and label of emoji-scenes.
     assert_eq!(rows(&f.join("out/context_probe.csv")).0 % 10, 0);
 
+    // The same weight for all data.
+    script(
+        f,
+        "ablation_components.rhai",
+        &with(&["seeds=0", "k=2", "controls=false", "probe=false", "distillation=asl"]),
+    );
+    let student = spec(f, &table(&f.join("out/ablation_components.csv"))[4]["run"])["distillation"].clone();
+    assert_eq!((&student["targets"], &student["scale"]), (&"probabilities".into(), &"gradient".into()));
+    assert_eq!((&student["loss"]["name"], &student["weights"]), (&"asl".into(), &vec![0.5, 0.5].into()));
+
     script(f, "ablation_k.rhai", &with(&["seeds=0,1", "k=1,2"]));
     assert_eq!(rows(&f.join("out/ablation_k.csv")), (2 * 2 * 4, 0));
     for split in ["test", "test_shifted"] {

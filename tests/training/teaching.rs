@@ -93,12 +93,14 @@ fn targets_and_outputs_from_numbers_equal_pytorch() {
     assert!(run(&store, &given).err().unwrap().message.contains("which a Tensor does not have"));
 }
 
-/// Teachers whose distance is the loss on the labels itself are, scaled, so much more of it.
+/// Teachers whose distance is the loss on the labels itself, and whose probabilities are the labels, are, scaled, so much more of it.
 #[test]
 fn a_scaled_distillation_has_its_weights_share_of_the_gradient() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());
-    let targets = rows(&data, |i, j| ((i * 3 + j * j) % 4) as f32 / 3.0);
+    let share = |i: usize, j: usize| ((i * 3 + j * j) % 4) as f32 / 3.0;
+    let targets = rows(&data, share);
+    let outputs = rows(&data, |i, j| (share(i, j) / (1.0 - share(i, j))).ln().clamp(-30.0, 30.0));
     let trained = |label_weight: f64, weight: f64, scale: DistillScale, reduction: Reduction| {
         let store = RunStore::new(folder.path().join("runs"));
         let mut job = student(&data, folder.path(), "student.");
@@ -106,7 +108,7 @@ fn a_scaled_distillation_has_its_weights_share_of_the_gradient() {
         job.options.optimiser = Optimiser::Sgd;
         job.options.loss = Bce::default().into();
         job.options.targets = Some(targets.clone());
-        job.distillation = taught_by(vec![Ensemble::given(targets.clone())]);
+        job.distillation = taught_by(vec![Ensemble::given(outputs.clone())]);
         let distillation = job.distillation.as_mut().unwrap();
         distillation.loss = Bce { reduction }.into();
         (distillation.label_weight, distillation.weights, distillation.scale) = (label_weight, vec![weight], scale);
