@@ -128,7 +128,13 @@ fn with_epochs_here<R: Send>(
 }
 
 /// The stored run of a job, or else its training, with its share of the threads where no number was asked for: here, or by a worker process.
-fn find_or_begin(store: &RunStore, job: &Job, threads: usize, in_worker: bool, mut callbacks: Callbacks) -> Result<Trained> {
+fn find_or_begin(
+    store: &RunStore,
+    job: &Job,
+    threads: usize,
+    in_worker: bool,
+    mut callbacks: Callbacks,
+) -> Result<Trained> {
     // What is done already needs no process and no GPU. It is looked for as it was asked for: nobody asked for this share of the threads.
     if let Some(trained) = stored(store, job, &mut callbacks)? {
         return Ok(trained);
