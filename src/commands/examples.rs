@@ -66,6 +66,7 @@ pub const FILES: &[(&str, &str)] = files![
     "scripts/ablation_components.rhai",
     "scripts/ablation_k.rhai",
     "scripts/ablation_weight.rhai",
+    "scripts/better.rhai",
     "scripts/beyond.rhai",
     "scripts/cam.rhai",
     "scripts/compared.rhai",

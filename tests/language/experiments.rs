@@ -15,6 +15,7 @@ const OF_ANY_DATA: [&str; 11] = [
     "ablation_components",
     "ablation_k",
     "ablation_weight",
+    "better",
     "beyond",
     "cam",
     "departures",
@@ -155,6 +156,14 @@ fn every_experiment_runs_to_its_end() {
     assert_eq!(of_students.len(), 2 * (2 + 1), "{printed}");
     assert_eq!(of_students.iter().filter(|line| line.trim_end().ends_with("best")).count(), 4, "{printed}");
     assert!(refused(f, "ablation_weight.rhai", &with(&["methods=sd"])).contains("SD, CGPD, DGPD and CPSD; got sd"));
+    script(
+        f,
+        "better.rhai",
+        &with(&["seeds=0", "k=2", "dropouts=0.0,0.3", "factors=1.0", "rows=baseline,+ CPSD,heads of groups"]),
+    );
+    // Rows without a student have no factor.
+    assert_eq!(rows(&f.join("out/better.csv")), (3, 2));
+    assert_eq!(rows(&f.join("out/better_search.csv")), (2 * 3, 2 * 2));
     script(f, "beyond.rhai", &with(&["seeds=0", "k=2", "share=0.5"]));
     assert_eq!(rows(&f.join("out/beyond.csv")), (11, 0));
     script(f, "cam.rhai", &with(&["k=2", "pictures=2"]));
@@ -444,6 +453,8 @@ fn every_experiment_takes_a_folder() {
     let weights: Vec<&str> = with(&["seeds=0", "weights=0.1"]);
     script(f, "ablation_weight.rhai", &weights);
     assert_eq!(rows(&f.join("out/ablation_weight.csv")), (5, 0));
+    script(f, "better.rhai", &with(&["seeds=0", "dropouts=0.3", "factors=1.0"]));
+    assert_eq!(rows(&f.join("out/better.csv")), (12, 5));
     script(f, "beyond.rhai", &with(&["seeds=0", "share=0.5"]));
     assert_eq!(rows(&f.join("out/beyond.csv")), (11, 0));
     script(f, "cam.rhai", &with(&["pictures=2"]));
