@@ -16,9 +16,15 @@ struct Shim {
     flags: &'static [&'static str],
 }
 
-const SHIMS: [Shim; 4] = [
+const SHIMS: [Shim; 5] = [
     Shim { file: "src/torch/flags.cpp", name: "libtorch_flags", header: "ATen/Context.h", flags: &[] },
     Shim { file: "src/torch/fused.cpp", name: "fused_optimisers", header: "ATen/ops/_fused_adamw.h", flags: &[] },
+    Shim {
+        file: "src/torch/clamp.cpp",
+        name: "clamp_in_place",
+        header: "torch/csrc/autograd/custom_function.h",
+        flags: &["-fno-trapping-math"],
+    },
     Shim {
         file: "src/torch/one_pass.cpp",
         name: "one_pass",
@@ -38,6 +44,7 @@ fn main() {
     // Said once, this replaces cargo's rule that any changed file of the package runs this anew.
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/torch/caught.h");
+    println!("cargo:rerun-if-changed=src/torch/wide.h");
     println!("cargo:rerun-if-env-changed=LIBTORCH");
     println!("cargo:rerun-if-env-changed=LIBTORCH_CXX11_ABI");
     for Shim { file, name, .. } in &SHIMS {

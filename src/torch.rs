@@ -3,9 +3,11 @@
 //! - `transfers`: between the host and the devices, and conversions of tensors to numbers
 //! - `constants`: tensors that are made once per device; `flags`: TensorFloat-32, determinism
 //! - `fused`: optimisers that tch does not bind; `one_pass`: those of separate operations, faster
+//! - `clamp`: a clamp in place that has a gradient
 //! - `faults`: what a failure means: memory that ended, a lost GPU, a refused operation
 //! - `meeting`: operands that are on different devices
 
+mod clamp;
 mod constants;
 pub mod faults;
 pub mod flags;
@@ -17,6 +19,7 @@ mod transfers;
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::Once;
 
+pub use clamp::clamped;
 pub use constants::Constants;
 use rand::RngExt;
 use tch::{Device, Kind, TchError, Tensor};

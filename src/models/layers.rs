@@ -246,6 +246,20 @@ impl Linear {
     }
 }
 
+/// x where positive, else 0. It overwrites x, which nobody else may hold: what convolutions, norms and sums give, whose backward passes
+/// do not need it.
+pub fn relu(mut x: Tensor) -> Result<Tensor> {
+    Ok(x.f_relu_()?)
+}
+
+/// y + x. It overwrites y, as [`relu`] does, where that has the type of the sum.
+pub fn added(mut y: Tensor, x: &Tensor) -> Result<Tensor> {
+    match y.kind() == x.kind() && y.size() == x.size() {
+        true => Ok(y.f_add_(x)?),
+        false => Ok(y.f_add(x)?),
+    }
+}
+
 /// x where positive, else slope · x. In tch, leaky ReLU takes no slope; the parametric form does.
 pub fn leaky_relu(x: &Tensor, slope: f64) -> Result<Tensor> {
     Ok(x.f_prelu(&Tensor::f_full([1], slope, (x.kind(), x.device()))?)?)
@@ -385,7 +399,38 @@ fn attend_in(qkv: &Tensor, heads: i64, bias: Option<&Tensor>, flat: bool) -> Res
 
 #[cfg(test)]
 mod tests {
+    use tch::Device;
+
     use super::*;
+    use crate::models::params::{Params, Role};
+
+    #[test]
+    fn operations_in_place_have_the_bits_of_others() {
+        let options = (Kind::Float, Device::Cpu);
+        let wave = |by: f64| (Tensor::arange(2 * 3 * 5 * 7, options) * by).sin().view([2, 3, 5, 7]);
+        let through = |in_place: bool| {
+            let params = RefCell::new(Params::default());
+            let scope = Scope::root(&params, 1, Device::Cpu);
+            let plan = ConvConfig { inputs: 3, outputs: 3, kernel: 3, ..ConvConfig::PLAIN };
+            let convs = [1, 2].map(|i| ConvNorm::new(&scope.at(i), ["conv", "bn"], plan, 1e-5).unwrap());
+            let x = wave(0.9).set_requires_grad(true);
+            let y = convs[0].forward(&x, true).unwrap();
+            let y = if in_place { relu(y).unwrap() } else { y.relu() };
+            let y = convs[1].forward(&y, true).unwrap();
+            let y = if in_place { relu(added(y, &x).unwrap()).unwrap() } else { (y + &x).relu() };
+            (&y * wave(0.3)).sum(Kind::Float).backward();
+            let list = params.into_inner().list;
+            let weights = list.into_iter().filter(|p| p.role == Role::Weight).map(|p| p.tensor.grad());
+            [y.detach(), x.grad()].into_iter().chain(weights).collect::<Vec<_>>()
+        };
+        let (one, other) = (through(true), through(false));
+        assert_eq!(one.len(), 8);
+        assert!(one.iter().zip(&other).all(|(a, b)| a.equal(b)) && one[1..].iter().all(|g| g != &g.zeros_like()));
+        // A sum of a wider type is another tensor.
+        let half = Tensor::from_slice(&[0.5f32]).to_kind(Kind::BFloat16);
+        let sum = added(half.shallow_clone(), &Tensor::from_slice(&[1.0f32 + 1e-3])).unwrap();
+        assert_eq!((sum.kind(), half.double_value(&[0])), (Kind::Float, 0.5));
+    }
 
     #[test]
     fn activations_have_their_closed_forms() {

@@ -16,8 +16,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "caught.h"
-
-#define ALWAYS_INLINE inline __attribute__((always_inline))
+#include "wide.h"
 
 extern "C" {
 
@@ -111,9 +110,6 @@ ALWAYS_INLINE void sgd_all(const Sgd& with, int64_t n, float* const* at) {
   }
 }
 
-#if defined(__x86_64__)
-#define WIDE __attribute__((target("avx2,fma")))
-
 WIDE void moments_wide(const Adam& with, Rounding one, int64_t n, float* const* at) {
   moments_all(with, one, n, at);
 }
@@ -125,22 +121,6 @@ WIDE void values_wide(const Adam& with, int64_t n, float* const* at, const float
 WIDE void sgd_wide(const Sgd& with, int64_t n, float* const* at) {
   sgd_all(with, n, at);
 }
-
-bool is_wide() {
-  static const bool is = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  return is;
-}
-#else
-constexpr auto moments_wide = moments_all;
-constexpr auto values_wide = [](const Adam& with, int64_t n, float* const* at, const float* roots) {
-  values_loop(with, n, at[0], at[1], roots);
-};
-constexpr auto sgd_wide = sgd_all;
-
-bool is_wide() {
-  return false;
-}
-#endif
 
 // Values of which all that an update needs is in the cache nearest but one.
 constexpr int64_t BLOCK = 8192;

@@ -2,11 +2,12 @@
 
 use tch::Tensor;
 
-use super::super::layers::{ConvConfig, ConvNorm, Padding};
+use super::super::layers::{ConvConfig, ConvNorm, Padding, added};
 use super::super::params::Scope;
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo, WeightSet};
 use crate::error::Result;
 use crate::models::ModelSpec;
+use crate::torch;
 
 /// The weights come from TensorFlow: pictures in [-1, 1], "same" padding, batch-norm eps 1e-3.
 pub const EFFICIENTNET_LITE0: BackboneKind = BackboneKind {
@@ -193,9 +194,7 @@ const SAME: ConvConfig = ConvConfig { padding: Padding::Same, ..ConvConfig::PLAI
 
 /// A layer and ReLU6.
 fn activated(layer: &ConvNorm, x: &Tensor, train: bool) -> Result<Tensor> {
-    let mut y = layer.forward(x, train)?;
-    // In place costs nothing where no gradient needs the value.
-    Ok(if y.requires_grad() { y.f_clamp(0.0, 6.0)? } else { y.f_clamp_(0.0, 6.0)? })
+    torch::clamped(layer.forward(x, train)?, 0.0, 6.0)
 }
 
 /// Expansion (none in the first stage), depthwise convolution, projection, and a shortcut where shapes agree.
@@ -236,7 +235,7 @@ impl Block {
         y = activated(&self.depthwise, &y, train)?;
         y = self.project.forward(&y, train)?;
         if self.shortcut {
-            y = y.f_add(x)?;
+            y = added(y, x)?;
         }
         Ok(y)
     }

@@ -3,7 +3,7 @@
 
 use tch::Tensor;
 
-use super::super::layers::{ConvConfig, ConvNorm};
+use super::super::layers::{ConvConfig, ConvNorm, added, relu};
 use super::super::params::Scope;
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo, WeightSet};
 use crate::error::Result;
@@ -280,14 +280,14 @@ impl Block {
         for (i, conv) in self.convs.iter().enumerate() {
             y = conv.forward(&y, train)?;
             if i + 1 < self.convs.len() {
-                y = y.f_relu()?;
+                y = relu(y)?;
             }
         }
         let shortcut = match &self.shortcut {
             Some(conv) => conv.forward(x, train)?,
             None => x.shallow_clone(),
         };
-        Ok(y.f_add(&shortcut)?.f_relu()?)
+        relu(added(y, &shortcut)?)
     }
 }
 
@@ -296,7 +296,7 @@ impl Backbone for ResNet {
         let train = train && stage > self.freeze;
         let mut x = x.shallow_clone();
         if stage == 1 {
-            x = self.stem.forward(&x, train)?.f_relu()?;
+            x = relu(self.stem.forward(&x, train)?)?;
             x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?;
         }
         for block in &self.layers[stage - 1] {

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::super::layers::{ConvConfig, ConvNorm};
+use super::super::layers::{ConvConfig, ConvNorm, added, relu};
 use super::super::params::Scope;
 use super::{Backbone, BackboneKind, COMMON, StageInfo};
 use crate::error::Result;
@@ -64,10 +64,10 @@ impl Stage {
     }
 
     fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let x = self.down.forward(x, train)?.f_relu()?;
-        let y = self.first.forward(&x, train)?.f_relu()?;
+        let x = relu(self.down.forward(x, train)?)?;
+        let y = relu(self.first.forward(&x, train)?)?;
         let y = self.second.forward(&y, train)?;
-        Ok(x.f_add(&y)?.f_relu()?)
+        relu(added(y, &x)?)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use tch::Tensor;
 
-use super::super::layers::{ConvConfig, ConvNorm, Linear, leaky_relu};
+use super::super::layers::{ConvConfig, ConvNorm, Linear, leaky_relu, relu};
 use super::super::params::Scope;
 use super::super::products::{self, Window};
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo, WeightSet};
@@ -299,7 +299,7 @@ impl Block {
         if let Some(conv) = &self.shortcut {
             shortcut = conv.forward(&shortcut, train)?;
         }
-        Ok(y.f_add(&shortcut)?.f_relu()?)
+        relu(y.f_add(&shortcut)?)
     }
 }
 
