@@ -16,6 +16,7 @@ use super::options::{Images, ScheduleKind, TrainOptions};
 use super::peers::Peers;
 use super::run::flags_of;
 use super::sampler::Sampler;
+use super::shared_features::compute_features_on;
 use super::start::Start;
 use super::training_loop::TrainingLoop;
 use crate::activity::console;
@@ -39,7 +40,9 @@ pub(super) struct Costs {
 /// The cost of one kind of training per picture, in seconds on this machine and bytes on disk.
 #[derive(Clone, Copy)]
 struct Cost {
-    /// Decoding and the frozen stages, or the teachers' outputs, of all views; once.
+    /// Decoding and the frozen stages, of all views; once, and once for all trainings that share them.
+    features: f64,
+    /// The teachers' outputs, and reading what is stored; once.
     prepare: f64,
     /// Per epoch.
     step: f64,
@@ -52,6 +55,9 @@ struct Cost {
 /// Pictures per timing: few for a large model.
 const FEW: usize = 2;
 const MANY: usize = 32;
+/// Where frozen features are stored, steps take so little time that the work around a step and an evaluation counts: as much of it as
+/// there is in a real epoch, or nearly.
+const MOST: usize = 256;
 /// Models above this number of parameters are timed on few pictures, on a CPU.
 const LARGE: i64 = 4_000_000;
 
@@ -70,8 +76,9 @@ impl Costs {
         let first = shared_features(job, &prepared).is_none_or(|key| self.features.insert(key));
         let evaluations = job.options.epochs.div_ceil(job.options.eval_period());
         let n = prepared.len() as f64;
-        let prepare = if first { cost.prepare * n } else { 0.0 };
-        let seconds = prepare
+        let features = if first { cost.features * n } else { 0.0 };
+        let seconds = features
+            + cost.prepare * n
             + cost.step * trained(train.len(), &job.options) * job.options.epochs as f64
             + cost.validate * val.len() as f64 * evaluations as f64;
         Ok((seconds, if first { (cost.bytes * n) as u64 } else { 0 }))
@@ -112,7 +119,7 @@ fn trained(pictures: usize, options: &TrainOptions) -> f64 {
 /// A key of the frozen features of `images` that this training shares with others, or none.
 fn shared_features(job: &Job, images: &Dataset) -> Option<String> {
     let o = &job.options;
-    let shared = o.model.fixed_stages() > 0 && o.views > 0 && job.distillation.is_none();
+    let shared = o.model.fixed_stages() > 0 && o.views > 0;
     shared.then(|| {
         json!([
             o.model.backbone,
@@ -134,6 +141,8 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     let o = &job.options;
     let few = if crate::devices::first().is_cuda() {
         4 * o.batch
+    } else if o.model.fixed_stages() > 0 && o.views > 0 {
+        MOST
     } else if parameters > LARGE && o.model.fixed_stages() == 0 {
         FEW
     } else {
@@ -205,6 +214,9 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     let Begun::Work(work) = store.begin(&id, &spec)? else {
         return Err(Error::internal("a new run store already holds a run"));
     };
+    let began = Instant::now();
+    compute_features_on(&store, &mini, &model)?;
+    let features = began.elapsed();
     let started = Instant::now();
     // The end of each epoch, evaluation included, and the seconds of all steps so far.
     let mut ends: Vec<(Duration, f64)> = Vec::new();
@@ -224,6 +236,7 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     let validation = ((second - first).as_secs_f64() - steps).max(0.0);
     let fixed = o.views > 0;
     Ok(Cost {
+        features: features.as_secs_f64() / n,
         prepare: if fixed { prepared.as_secs_f64() / n } else { 0.0 },
         step: steps / trained(train.len(), &mini.options),
         validate: validation / val.len().max(1) as f64,

@@ -70,3 +70,9 @@ pub fn compute_features(store: &RunStore, job: &Job) -> Result<()> {
     let model = model.moved_to(place.device())?;
     missing.iter().try_for_each(|(dataset, views)| frozen_features(store, &model, dataset, views).map(drop))
 }
+
+/// The same with the job's model, where it is.
+pub(super) fn compute_features_on(store: &RunStore, job: &Job, model: &Model) -> Result<()> {
+    let Some((_, missing)) = missing(store, job)? else { return Ok(()) };
+    missing.iter().try_for_each(|(dataset, views)| frozen_features(store, model, dataset, views).map(drop))
+}
