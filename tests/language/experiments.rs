@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::common::{CPSD, err, out, root};
 
 /// The scripts that take any data set.
-const OF_ANY_DATA: [&str; 11] = [
+const OF_ANY_DATA: [&str; 12] = [
     "ablation_components",
     "ablation_k",
     "ablation_weight",
