@@ -66,7 +66,7 @@ pub fn teacher_outputs(
     let run = store.find_or_make(KIND, &spec(teacher, dataset, views), |work| {
         let teacher = teacher.on(device)?;
         let model = teacher.model();
-        let inputs = ModelInputs::new(store, &model, dataset, views.clone())?;
+        let inputs = ModelInputs::new(store, &model, dataset, views.clone())?.sharing(&model);
         let total = views.all(dataset.len()).len();
         let progress = Progress::new("teacher outputs", total as u64, "images");
         Fitting::over("teacher outputs", &model, 256, |fitting| {
