@@ -51,7 +51,7 @@ struct Cost {
 
 /// Pictures per timing: few for a large model.
 const FEW: usize = 2;
-const MANY: usize = 32;
+pub(super) const MANY: usize = 32;
 /// Models above this number of parameters are timed on few pictures, on a CPU.
 const LARGE: i64 = 4_000_000;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
 
+use super::cost;
 use super::frozen_features::frozen_features;
 use super::part::Part;
 use super::peers::Peers;
@@ -82,11 +83,13 @@ impl<'f> ModelInputs<'f> {
     }
 
     /// Shares finished views of pictures with all in this process that see the same ones, as epochs of a training and other trainings
-    /// do, where there is room for them. For passes that others repeat.
+    /// do, where there is room for them. For passes that others repeat. As few pictures as a plan times are made each time, since it times
+    /// what makes them.
     pub fn sharing(mut self, model: &Model) -> Self {
         if let ModelInputs::Pictures { dataset, views, made } = &mut self
             && model.device == Device::Cpu
             && views.count > 0
+            && dataset.len() > cost::MANY
         {
             let side = model.image_size() as u32;
             *made = MadeViews::of(dataset, side, views.augment.as_ref(), views.seed, views.count);

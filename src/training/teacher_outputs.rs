@@ -44,10 +44,15 @@ pub fn teachers_read(job: &Job) -> Vec<&Trained> {
     teachers.filter(|teacher| seen.insert(&teacher.id)).collect()
 }
 
+/// The run of a teacher's outputs on these views.
+pub fn run_of(teacher: &Trained, dataset: &Dataset, views: &Views) -> String {
+    id_of(KIND, &spec(teacher, dataset, views))
+}
+
 /// The runs of the outputs that a student reads of its teachers, on its training split.
 pub fn runs_of(job: &Job, train: &Dataset) -> Vec<String> {
     let views = Views::of_training(&job.options);
-    let run = |teacher: &Trained| id_of(KIND, &spec(teacher, train, &views));
+    let run = |teacher: &Trained| run_of(teacher, train, &views);
     let mut runs: Vec<String> = teachers_read(job).into_iter().map(run).collect();
     runs.sort();
     runs
