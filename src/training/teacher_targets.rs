@@ -137,7 +137,8 @@ impl TeacherTargets {
         // A closure of a script has no name here.
         let key = rule.is_none().then(|| {
             let runs: Vec<String> = ensemble.teachers.iter().map(|t| run_of(t, dataset, views)).collect();
-            json!([store.root().to_string_lossy(), runs, ensemble.spec(), labels, format!("{:?}", student.device)]).to_string()
+            json!([store.root().to_string_lossy(), runs, ensemble.spec(), labels, format!("{:?}", student.device)])
+                .to_string()
         });
         if let Some(held) = key.as_deref().and_then(Held::find) {
             return Ok(TeacherTargets::Kept(held));
