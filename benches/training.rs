@@ -1,7 +1,7 @@
 //! cpsd's side of `make bench-training`: input pipeline, step, epoch and the five-row ablation, timed from inside.
 //!
 //! `prepare FOLDER IMAGES` writes 640 × 480 JPEGs; `TASK NET SIZE FOLDER REPEATS` prints one line of JSON: the seconds of
-//! each repeat and the most memory that the process held (MB). Tasks: input, step, epoch, ablation. Two threads.
+//! each repeat and the most memory that the process held (MB). Tasks: input, step, epoch, ablation, sweep. Two threads.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // benches touch files and print as they like
 
@@ -38,7 +38,8 @@ fn main() -> Anything<()> {
                     "input" => input(Path::new(folder), size.parse()?, repeat)?,
                     "step" => step(net, size.parse()?)?,
                     "epoch" => epoch(net, size.parse()?, Path::new(folder), repeat.into())?,
-                    "ablation" => ablation(net, size.parse()?, Path::new(folder))?,
+                    "ablation" => script(net, size.parse()?, Path::new(folder), 3, ABLATION)?,
+                    "sweep" => script(net, size.parse()?, Path::new(folder), 5, SWEEP)?,
                     _ => return Err(format!("no task {task}").into()),
                 });
             }
@@ -158,8 +159,16 @@ fn epoch(net: &str, size: i64, folder: &Path, repeat: u64) -> Anything<f64> {
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// Baseline, SD, CGPD, DGPD and CPSD with k = 3 as a script does them, from an empty run store.
-fn ablation(net: &str, size: i64, folder: &Path) -> Anything<f64> {
+/// Baseline, SD, CGPD, DGPD and CPSD.
+const ABLATION: &str =
+    "let one = merge([train_teacher(data, data.train.names, o)]); distill_all(data, [one, co, dis, [co, dis]], o);";
+
+/// Ten CPSD students of the same teachers: weights and losses.
+const SWEEP: &str = "sweep(#{weight: [0.25, 0.5, 1.0, 2.0, 4.0], loss: [\"mse\", \"kl\"]},
+    |p| distill(data, [co, dis], o + #{distill_weight: p.weight, distillation: p.loss}).id, #{jobs: 2});";
+
+/// What a script does with the teachers of both branches, from an empty run store.
+fn script(net: &str, size: i64, folder: &Path, k: usize, students: &str) -> Anything<f64> {
     let mut rows = String::from("image,label\n");
     let mut paths: Vec<_> = std::fs::read_dir(folder)?
         .flatten()
@@ -181,15 +190,14 @@ fn ablation(net: &str, size: i64, folder: &Path) -> Anything<f64> {
          let counts = cooccurrence(data.train);
          let o = #{{epochs: 4, batch: {BATCH}, views: 2, eval_every: 4, ema: 0.9997, lr: 0.0001, model: #{{backbone: \"{net}\", image_size: {size}}},
              augment: #{{resized_crop_scale: [1.0, 1.0], flip: 0.0, cutout: 0.5, cutout_factor: 0.5, randaugment: 2}}}};
-         let one = merge([train_teacher(data, data.train.names, o)]);
-         let co = merge(train_teachers(data, spectral_partition(affinity(counts, \"co\"), 3), o));
-         let dis = merge(train_teachers(data, spectral_partition(affinity(counts, \"dis\"), 3), o));
-         distill_all(data, [one, co, dis, [co, dis]], o);",
+         let co = merge(train_teachers(data, spectral_partition(affinity(counts, \"co\"), {k}), o));
+         let dis = merge(train_teachers(data, spectral_partition(affinity(counts, \"dis\"), {k}), o));
+         {students}",
         root.path().display()
     );
     let mut session = cpsd::primitives::session();
     *session.host.runs.borrow_mut() = root.path().join("runs");
     let start = Instant::now();
-    let _ = session.eval(&code, "ablation").map_err(|f| f.render(false, 100))?;
+    let _ = session.eval(&code, "students").map_err(|f| f.render(false, 100))?;
     Ok(start.elapsed().as_secs_f64())
 }

@@ -175,7 +175,7 @@ SUITES = {
     "graph": criterion("graph"),
     "peers": peers,
     "frozen": training("frozen"),
-    "training": training("input,step,epoch,ablation"),
+    "training": training("input,step,epoch,ablation,sweep"),
 }
 
 

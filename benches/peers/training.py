@@ -24,7 +24,7 @@ TASKS = [
     ("step", "small_cnn", 224, 1.05), ("step", "resnet18", 224, 1.05), ("step", "resnet50", 224, 1.05),
     ("step", "efficientnet_lite0", 224, 1.05), ("step", "vit_small_patch14_dinov2", 224, 1.05),
     ("epoch", "small_cnn", 224, 1.1), ("epoch", "small_cnn", 448, 1.1), ("epoch", "resnet18", 224, 1.1), ("epoch", "resnet18", 448, 1.1),
-    ("ablation", "small_cnn", 112, 3.0),
+    ("ablation", "small_cnn", 112, 3.0), ("sweep", "small_cnn", 112, 3.5),
     # cpsd's way of computing (frozen_compute), and PyTorch's.
     ("frozen", "exact/eager, channels last", 128, None), ("frozen", "folded/eager, channels last", 128, 2.0),
     ("frozen", "folded/torch.compile", 128, 1.2), ("frozen", "bfloat16/bf16 autocast", 128, None),
@@ -140,14 +140,20 @@ def peer(task, net, size, folder, repeats):
             plain = [p for p in self.model.parameters() if p.dim() <= 1]
             self.optimiser = torch.optim.Adam([{"params": plain, "weight_decay": 0}, {"params": decay, "weight_decay": 1e-4}], lr=1e-4)
 
-        def step(self, x, y, teachers=()):
+        def step(self, x, y, teachers=(), weight=1.0, distance="mse"):
             logits = self.model(x)
             loss = asl(logits, y)
             if teachers:
                 with torch.no_grad():
                     outputs = [t.model(x) for t in teachers]
                 for group in outputs:
-                    loss = loss + 0.25 * ((logits[:, : group.shape[1]] - group) ** 2).sum()
+                    own = logits[:, : group.shape[1]]
+                    if distance == "mse":
+                        loss = loss + 0.25 * weight * ((own - group) ** 2).sum()
+                    else:
+                        p, q = torch.sigmoid(group), torch.sigmoid(own)
+                        both = p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()
+                        loss = loss + 0.25 * weight * both.sum()
             self.optimiser.zero_grad()
             loss.backward()
             self.optimiser.step()
@@ -155,12 +161,12 @@ def peer(task, net, size, folder, repeats):
                 for a, b in zip(self.average.state_dict().values(), self.model.state_dict().values()):
                     a.copy_(0.9997 * a + (1 - 0.9997) * b)
 
-        def epochs(self, n, m, teachers=()):
+        def epochs(self, n, m, teachers=(), **of_step):
             for t in teachers:
                 t.model.eval()
             for _ in range(n):
                 for x, y in loader():
-                    self.step(x, y[:, :m], teachers)
+                    self.step(x, y[:, :m], teachers, **of_step)
             return self
 
     seconds = []
@@ -179,6 +185,12 @@ def peer(task, net, size, folder, repeats):
                     pass
             elif task == "epoch":
                 Training(LABELS).epochs(1, LABELS)
+            elif task == "sweep":
+                # Ten students of the same ten teachers, which every student runs on every batch.
+                teachers = [Training(4).epochs(4, 4) for _ in range(10)]
+                for weight in (0.25, 0.5, 1.0, 2.0, 4.0):
+                    for distance in ("mse", "kl"):
+                        Training(LABELS).epochs(4, LABELS, teachers, weight=weight, distance=distance)
             else:
                 # The authors' way: every student runs its teachers on every batch. Baseline, SD, CGPD, DGPD, CPSD; the
                 # baseline is SD's teacher, and the 2k teachers are trained once.
@@ -203,7 +215,7 @@ def main():
     parser.add_argument("folder")
     parser.add_argument("--images", type=int, default=480)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--tasks", default="input,step,epoch,ablation")
+    parser.add_argument("--tasks", default="input,step,epoch,ablation,sweep")
     parser.add_argument("--frozen", default="frozen_features")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--peer", nargs=4)
@@ -214,7 +226,7 @@ def main():
             return said([frozen(net.split("/")[1], int(size), BATCHES)])
         return peer(task, net, int(size), arguments.folder, int(repeats))
     tasks = [t for t in TASKS if t[0] in arguments.tasks.split(",")]
-    pictures = any(task in ("input", "epoch", "ablation") for task, *_ in tasks)
+    pictures = any(task in ("input", "epoch", "ablation", "sweep") for task, *_ in tasks)
     if pictures and not os.path.exists(f"{arguments.folder}/{arguments.images - 1:05}.jpg"):
         subprocess.run([arguments.binary, "prepare", arguments.folder, str(arguments.images)], check=True)
     environment = {**os.environ, "OMP_NUM_THREADS": "2", "RAYON_NUM_THREADS": "2"}
@@ -225,7 +237,7 @@ def main():
 
 def measure(arguments, environment, task, net, size, goal):
     """A row of the page."""
-    repeats = 1 if task == "ablation" else arguments.repeats
+    repeats = 1 if task in ("ablation", "sweep") else arguments.repeats
     what, peer_name = f"{task}, {net}, {size} pixels".replace(" -,", ""), "PyTorch"
     ours = [arguments.binary, task, net, str(size), arguments.folder, "1"]
     if task == "frozen":

@@ -9,6 +9,7 @@ use tch::{Device, Tensor};
 use super::augment::{AugmentOptions, augment, center, cropped};
 use super::augment_tensors;
 use super::dataset::Dataset;
+use super::made_views::MadeViews;
 use super::operation::Operation;
 use crate::activity::read_ahead::ReadAhead;
 use crate::error::{Error, Result};
@@ -57,6 +58,8 @@ struct Recipe {
     seed: u64,
     /// Whether the steps after the crop are left to [`Batch::tensor`].
     crop_only: bool,
+    /// Views that are made already, and where those are kept that are made now. None where steps are left.
+    kept: Option<Arc<MadeViews>>,
 }
 
 impl Batches {
@@ -73,9 +76,26 @@ impl Batches {
         seed: u64,
         device: Device,
     ) -> Result<Batches> {
+        Batches::sharing(dataset, size, augmentation, order, batch, seed, device, None)
+    }
+
+    /// The same, where `kept` are the views of this data set that are made already. For a model on a GPU they are not looked at: what is
+    /// made for it is not finished.
+    #[allow(clippy::too_many_arguments)] // what decides the pixels, which of them, and where some are
+    pub fn sharing(
+        dataset: Dataset,
+        size: u32,
+        augmentation: Option<AugmentOptions>,
+        order: Vec<(u32, u32)>,
+        batch: usize,
+        seed: u64,
+        device: Device,
+        kept: Option<Arc<MadeViews>>,
+    ) -> Result<Batches> {
         check_order(&dataset, &order, batch)?;
         let crop_only = augment_tensors::are_applied_on(device);
-        let recipe = Arc::new(Recipe { dataset, size, augmentation, seed, crop_only });
+        let kept = kept.filter(|_| !crop_only);
+        let recipe = Arc::new(Recipe { dataset, size, augmentation, seed, crop_only, kept });
         let (order, stop) = (Arc::new(order), Arc::new(AtomicBool::new(false)));
         let batches = order.len().div_ceil(batch);
         let maker = |first: usize| {
@@ -104,11 +124,15 @@ pub(super) fn check_order(dataset: &Dataset, order: &[(u32, u32)], batch: usize)
 
 /// The batch of these (image, view) pairs. Errors: that of the first picture that has one; Interrupted once `stop` is set.
 fn made(recipe: &Recipe, part: &[(u32, u32)], stop: &AtomicBool) -> Result<Batch> {
-    let Recipe { dataset, size, augmentation, seed, crop_only } = recipe;
+    let Recipe { dataset, size, augmentation, seed, crop_only, kept } = recipe;
     let bytes = *size as usize * *size as usize * 3;
     let view = |into: &mut [u8], (image, view): (u32, u32)| -> Result<Vec<Operation>> {
         if stop.load(Ordering::Relaxed) {
             return Err(Error::interrupted());
+        }
+        if let Some(pixels) = kept.as_ref().and_then(|kept| kept.get((image, view))) {
+            into.copy_from_slice(pixels);
+            return Ok(vec![]);
         }
         let picture = dataset.picture(image as usize)?;
         let (pixels, operations) = match augmentation {
@@ -117,6 +141,9 @@ fn made(recipe: &Recipe, part: &[(u32, u32)], stop: &AtomicBool) -> Result<Batch
             None => (center(&picture, *size)?, vec![]),
         };
         into.copy_from_slice(&pixels);
+        if let Some(kept) = kept {
+            kept.keep((image, view), &pixels);
+        }
         Ok(operations)
     };
     let mut pixels = vec![0; part.len() * bytes];
@@ -157,7 +184,7 @@ mod tests {
     }
 
     fn recipe(augmentation: AugmentOptions, crop_only: bool) -> Recipe {
-        Recipe { dataset: dataset(), size: 24, augmentation: Some(augmentation), seed: 0, crop_only }
+        Recipe { dataset: dataset(), size: 24, augmentation: Some(augmentation), seed: 0, crop_only, kept: None }
     }
 
     fn order() -> Vec<(u32, u32)> {
@@ -240,13 +267,51 @@ mod tests {
         }
     }
 
-    /// Batches of the pictures, and how many of these were read.
-    fn counted(pictures: usize, bad: &[usize], size: usize) -> (Batches, Arc<AtomicUsize>) {
+    fn counted_dataset(pictures: usize, bad: &[usize]) -> (Dataset, Arc<AtomicUsize>) {
         let read = Arc::new(AtomicUsize::new(0));
         let source = Counted { pictures, bad: bad.to_vec(), read: read.clone() };
-        let dataset = Dataset { source: Arc::new(source), ..dataset() };
+        (Dataset { source: Arc::new(source), ..dataset() }, read)
+    }
+
+    /// Batches of the pictures, and how many of these were read.
+    fn counted(pictures: usize, bad: &[usize], size: usize) -> (Batches, Arc<AtomicUsize>) {
+        let (dataset, read) = counted_dataset(pictures, bad);
         let order = (0..pictures as u32).map(|i| (i, 0)).collect();
         (Batches::new(dataset, 4, None, order, size, 0, Device::Cpu).unwrap(), read)
+    }
+
+    #[test]
+    fn views_that_are_kept_are_made_once_and_are_the_same() {
+        let (dataset, read) = counted_dataset(12, &[]);
+        let order: Vec<(u32, u32)> = (0..24).map(|i| (i * 5 % 12, i / 12)).collect();
+        let all = |options: &AugmentOptions, seed, kept: Option<Arc<MadeViews>>| -> Vec<u8> {
+            let batches =
+                Batches::sharing(dataset.clone(), 4, Some(options.clone()), order.clone(), 5, seed, Device::Cpu, kept);
+            batches.unwrap().flat_map(|batch| batch.unwrap().pixels).collect()
+        };
+        let options = AugmentOptions { color_jitter: 0.4, ..AugmentOptions::default() };
+        let set = |options: &AugmentOptions, seed, views| MadeViews::of(&dataset, 4, Some(options), seed, views);
+        let alone = all(&options, 1, None);
+        assert_eq!(read.swap(0, Ordering::Relaxed), 24);
+        assert_eq!(all(&options, 1, set(&options, 1, 2)), alone);
+        assert_eq!(read.swap(0, Ordering::Relaxed), 24);
+        assert_eq!(all(&options, 1, set(&options, 1, 2)), alone);
+        assert_eq!(read.swap(0, Ordering::Relaxed), 0);
+        // Another seed and other options have views of their own.
+        assert_eq!(all(&options, 2, set(&options, 2, 2)), all(&options, 2, None));
+        let other = AugmentOptions { color_jitter: 0.1, ..AugmentOptions::default() };
+        assert_eq!(all(&other, 1, set(&other, 1, 2)), all(&other, 1, None));
+        assert_eq!(read.swap(0, Ordering::Relaxed), 96);
+        // What would take too much room is not kept.
+        assert!(MadeViews::of(&dataset, 4096, Some(&options), 1, 2).is_none() && set(&options, 1, 0).is_none());
+        // Sets that nobody uses make room for others.
+        let large = |side| MadeViews::of(&dataset, side, None, 0, 1);
+        let first = large(3000).map(|set| Arc::downgrade(&set));
+        if let Some(first) = first {
+            let second = large(3001);
+            assert!(first.upgrade().is_none());
+            assert!(second.is_none() || large(3000).is_none());
+        }
     }
 
     #[test]

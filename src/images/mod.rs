@@ -11,6 +11,7 @@
 //! | pictures with labels | `dataset` |
 //! | descriptions of data sets and their sources, for worker processes | `dataset_spec` |
 //! | shuffled batches made by worker threads | `batches` |
+//! | finished views that trainings of a process share | `made_views` |
 //! | views that a function of the caller makes | `own_views` |
 //! | one file per public data set, and the list in which `dataset(name)` looks | `datasets` |
 //! | the generator of the embedded data set | `scenes` |
@@ -24,6 +25,7 @@ mod dataset_spec;
 mod datasets;
 mod fill;
 mod fixed_crops;
+mod made_views;
 mod operation;
 mod own_views;
 mod picture;
@@ -38,6 +40,7 @@ pub use dataset::{Dataset, epoch_order};
 pub use dataset_spec::{DatasetSpec, SourceSpec};
 pub use datasets::{Card, DATASETS, DatasetKind, FolderOptions, OnBadImage, Request, card, open, open_with};
 pub use fill::Fill;
+pub use made_views::MadeViews;
 pub use operation::Operation;
 pub use own_views::{OwnViews, ViewFunction};
 pub use picture::{Crop, Picture};

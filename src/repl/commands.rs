@@ -647,7 +647,7 @@ mod tests {
         }
         let help = |line| no_magic(line).help.unwrap();
         assert_eq!(help("%time 1 + 2"), "write :time 1 + 2");
-        assert_eq!(help("%%timeit\nf(x)"), "write :time");
+        assert_eq!(help("%%timeit\nf(x)"), "write :time f(x)");
         assert_eq!(help("%sx ls"), "write !ls");
         assert!(help("%matplotlib inline").contains(":help") && help("%cd ..").contains("the working folder stays"));
         assert!(is_change_of_folder("cd ..") && is_change_of_folder("cd"));

@@ -96,9 +96,11 @@ struct Clamp : torch::autograd::Function<Clamp> {
     const at::Tensor inside = context->get_saved_variables()[0];
     const at::Tensor& gradient = gradients[0];
     if (!gradient.defined()) return {at::Tensor(), at::Tensor(), at::Tensor()};
-    // A gradient of the gradient needs operations that libtorch knows.
+    // A gradient of the gradient needs operations that libtorch knows. And where the gradient has another order in memory than the values, as
+    // that of a mean has, the result's order is libtorch's choice: it decides the last bits of what comes before.
     const bool plain = !at::GradMode::is_enabled() && gradient.device().is_cpu() && gradient.scalar_type() == at::kFloat &&
-                       gradient.layout() == at::kStrided;
+                       gradient.layout() == at::kStrided && gradient.strides().equals(inside.strides()) &&
+                       gradient.is_non_overlapping_and_dense();
     if (plain) return {gradient_all(gradient, inside), at::Tensor(), at::Tensor()};
     return {at::where(inside, gradient, at::scalar_tensor(0.0, gradient.options())), at::Tensor(), at::Tensor()};
   }

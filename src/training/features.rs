@@ -24,7 +24,7 @@ use crate::torch::{read_back, upload};
 pub fn features(trained: &Trained, dataset: &Dataset, stage: usize, pooled: bool) -> Result<Tensor> {
     some(dataset)?;
     let model = trained.model_on(device_pool::here())?;
-    let inputs = ModelInputs::Pictures { dataset: dataset.clone(), views: Views::centre() };
+    let inputs = ModelInputs::Pictures { dataset: dataset.clone(), views: Views::centre(), made: None };
     let progress = Progress::new(format!("features of {}", dataset.split), dataset.len() as u64, "images");
     Fitting::over("features", &model, 64, |fitting| {
         let mut all = Gathered::default();
@@ -69,7 +69,7 @@ pub fn gradients(
     let (n, m) = (dataset.len() as i64, model.labels.len() as i64);
     let targets = Tensor::f_from_slice(&dataset.labels.take_labels(&model.labels)?.targets()?)?.f_view([n, m])?;
     let targets = upload(&targets, model.device)?;
-    let inputs = ModelInputs::Pictures { dataset: dataset.clone(), views: Views::centre() };
+    let inputs = ModelInputs::Pictures { dataset: dataset.clone(), views: Views::centre(), made: None };
     let progress = Progress::new(format!("gradients on {}", dataset.split), 2 * dataset.len() as u64, "images");
     let passes = |each: &mut dyn FnMut(Tensor, i64) -> Result<()>, gradient: bool| -> Result<()> {
         let mut at = 0;

@@ -55,7 +55,7 @@ pub fn frozen_features(store: &RunStore, model: &Model, dataset: &Dataset, views
             progress.set(out.rows());
             // They end with a batch, so the others are those of a maker who was never stopped.
             order.drain(..out.rows() as usize);
-            let batches = pictures(dataset, views, side as u32, order, batch, model.device)?;
+            let batches = pictures(dataset, views, side as u32, order, batch, model.device, None)?;
             for batch in batches {
                 interrupt::check()?;
                 let batch = batch?;

@@ -1,9 +1,11 @@
 //! Batches of inputs for a model: from pictures, or from the kept features of a frozen backbone.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
 
+use super::cost;
 use super::frozen_features::frozen_features;
 use super::part::Part;
 use super::peers::Peers;
@@ -11,7 +13,7 @@ use super::stored_rows::{StoredRows, f32_on};
 use super::views::Views;
 use crate::activity::read_ahead::ReadAhead;
 use crate::error::{ErrorKind, Result};
-use crate::images::{self, Batches, Dataset, OwnViews};
+use crate::images::{self, Batches, Dataset, MadeViews, OwnViews};
 use crate::models::heads::{Answer, Truth};
 use crate::models::{Model, Pass, StageMaps};
 use crate::runs::RunStore;
@@ -54,8 +56,8 @@ pub enum ModelInputs<'f> {
     /// Features of the frozen stages, for a fixed set of views. `rows` are those of all images of `part.whole`; `kept` are those of the part
     /// on the model's device, if they are there, in the order of [`Views::all`].
     Frozen { rows: StoredRows, kept: Option<Tensor>, part: Part, views: Views<'f> },
-    /// Pictures, decoded and augmented ahead of the step.
-    Pictures { dataset: Dataset, views: Views<'f> },
+    /// Pictures, decoded and augmented ahead of the step, or `made` before.
+    Pictures { dataset: Dataset, views: Views<'f>, made: Option<Arc<MadeViews>> },
 }
 
 impl<'f> ModelInputs<'f> {
@@ -77,7 +79,22 @@ impl<'f> ModelInputs<'f> {
             let rows = frozen_features(store, model, &part.whole, &views)?;
             return Ok(ModelInputs::Frozen { rows, kept: None, part, views });
         }
-        Ok(ModelInputs::Pictures { dataset: dataset.clone(), views })
+        Ok(ModelInputs::Pictures { dataset: dataset.clone(), views, made: None })
+    }
+
+    /// Shares finished views of pictures with all in this process that see the same ones, as epochs of a training and other trainings
+    /// do, where there is room for them. For passes that others repeat. As few pictures as a plan times are made each time, since it times
+    /// what makes them.
+    pub fn sharing(mut self, model: &Model) -> Self {
+        if let ModelInputs::Pictures { dataset, views, made } = &mut self
+            && model.device == Device::Cpu
+            && views.count > 0
+            && dataset.len() > cost::MANY
+        {
+            let side = model.image_size() as u32;
+            *made = MadeViews::of(dataset, side, views.augment.as_ref(), views.seed, views.count);
+        }
+        self
     }
 
     /// Keeps frozen features on the device, if they take no more than half of its `free` bytes: those who pass over them many times
@@ -219,9 +236,9 @@ impl<'f> ModelInputs<'f> {
                     Ok(Batch { images, rows: which, x: rows.maps(&f32_on(&taken, device)?)?, uploaded: None })
                 })))
             }
-            ModelInputs::Pictures { dataset, views } => {
+            ModelInputs::Pictures { dataset, views, made } => {
                 let side = model.image_size();
-                let batches = pictures(dataset, views, side as u32, order, batch, model.device)?;
+                let batches = pictures(dataset, views, side as u32, order, batch, model.device, made.clone())?;
                 Ok(Box::new(batches.map(move |batch| {
                     let batch = batch?;
                     let rows =
@@ -263,7 +280,8 @@ impl<'f> ModelInputs<'f> {
     }
 }
 
-/// Batches of these (image, view) pairs, made ahead; by the caller's thread where the views are a closure's.
+/// Batches of these (image, view) pairs, made ahead, or taken from those that are `made`; by the caller's thread where the views are a
+/// closure's.
 pub(super) fn pictures<'a>(
     dataset: &Dataset,
     views: &Views<'a>,
@@ -271,11 +289,15 @@ pub(super) fn pictures<'a>(
     order: Vec<(u32, u32)>,
     batch: usize,
     device: Device,
+    made: Option<Arc<MadeViews>>,
 ) -> Result<Box<dyn Iterator<Item = Result<images::Batch>> + 'a>> {
     let dataset = dataset.clone();
     Ok(match views.own()? {
         Some(function) => Box::new(OwnViews::new(dataset, side, function, order, batch, views.seed)?),
-        None => Box::new(Batches::new(dataset, side, views.augment.clone(), order, batch, views.seed, device)?),
+        None => {
+            let Views { augment, seed, .. } = views;
+            Box::new(Batches::sharing(dataset, side, augment.clone(), order, batch, *seed, device, made)?)
+        }
     })
 }
 

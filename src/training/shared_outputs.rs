@@ -1,10 +1,11 @@
 //! The outputs of teachers that students read, computed before the first of them.
 
 use super::job::Job;
+use super::naming::NamedJob;
 use super::run::flags_of;
-use super::teacher_outputs::{teacher_outputs, teachers_read};
+use super::teacher_outputs::{runs_of, teacher_outputs, teachers_read};
 use super::views::Views;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::executors::{device_pool, pool};
 use crate::runs::RunStore;
 use crate::torch::flags;
@@ -28,4 +29,29 @@ pub fn compute_outputs(store: &RunStore, job: &Job) -> Result<()> {
     teachers
         .into_iter()
         .try_for_each(|teacher| teacher_outputs(store, teacher, &train, &views, place.device()).map(drop))
+}
+
+/// Computes what students that are about to train side by side on the CPU read of their teachers: one teacher after the other, with all
+/// cores. Side by side they would wait for one another's outputs with cores that do nothing, and hold a large batch each.
+///
+/// A failure is left to the student that meets it: others may be finished. Errors: Interrupted.
+pub fn compute_before(store: &RunStore, jobs: &[Job]) -> Result<()> {
+    for job in jobs {
+        if job.options.own_views().is_some() || teachers_read(job).is_empty() {
+            continue;
+        }
+        let computed = job.splits().and_then(|(train, _)| {
+            let is_there = |id: &String| store.find(id).is_some();
+            // A student that is there reads nothing.
+            match runs_of(job, &train).iter().all(is_there) || is_there(&NamedJob::new(job)?.id) {
+                true => Ok(()),
+                false => compute_outputs(store, job),
+            }
+        });
+        match computed {
+            Err(error) if error.kind == ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }

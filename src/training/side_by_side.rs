@@ -12,6 +12,7 @@ use super::on_cluster;
 use super::options::Workers;
 use super::run::{load, run_with, stored};
 use super::shared_features::{are_missing, compute_features};
+use super::shared_outputs::compute_before;
 use super::trained_model::Trained;
 use crate::activity::{self, panics};
 use crate::error::{Error, Result};
@@ -63,6 +64,9 @@ pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut callbacks: Callbacks) -> Re
             in_process(store, &job, Task::Features, cores, &mut |_| Ok(()))?;
         }
         true => {}
+    }
+    if gpus == 0 && !processes && at_once > 1 {
+        compute_before(store, &jobs)?;
     }
     let threads = (cores / at_once).max(1);
     // This thread waits for the others, which may need its GPU.

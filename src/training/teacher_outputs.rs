@@ -44,10 +44,15 @@ pub fn teachers_read(job: &Job) -> Vec<&Trained> {
     teachers.filter(|teacher| seen.insert(&teacher.id)).collect()
 }
 
+/// The run of a teacher's outputs on these views.
+pub fn run_of(teacher: &Trained, dataset: &Dataset, views: &Views) -> String {
+    id_of(KIND, &spec(teacher, dataset, views))
+}
+
 /// The runs of the outputs that a student reads of its teachers, on its training split.
 pub fn runs_of(job: &Job, train: &Dataset) -> Vec<String> {
     let views = Views::of_training(&job.options);
-    let run = |teacher: &Trained| id_of(KIND, &spec(teacher, train, &views));
+    let run = |teacher: &Trained| run_of(teacher, train, &views);
     let mut runs: Vec<String> = teachers_read(job).into_iter().map(run).collect();
     runs.sort();
     runs
@@ -66,7 +71,7 @@ pub fn teacher_outputs(
     let run = store.find_or_make(KIND, &spec(teacher, dataset, views), |work| {
         let teacher = teacher.on(device)?;
         let model = teacher.model();
-        let inputs = ModelInputs::new(store, &model, dataset, views.clone())?;
+        let inputs = ModelInputs::new(store, &model, dataset, views.clone())?.sharing(&model);
         let total = views.all(dataset.len()).len();
         let progress = Progress::new("teacher outputs", total as u64, "images");
         Fitting::over("teacher outputs", &model, 256, |fitting| {

@@ -1,11 +1,15 @@
 //! What an ensemble says to one batch of a student: merged logits, and on request its teachers' feature maps.
 
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use serde_json::json;
 use tch::Tensor;
 
 use super::ensemble::Ensemble;
 use super::merge_rule::{Merger, RuleFunction};
 use super::options::TeacherMode;
-use super::teacher_outputs::teacher_outputs;
+use super::teacher_outputs::{run_of, teacher_outputs};
 use super::trained_model::Trained;
 use super::views::Views;
 use crate::error::{About, Error, Result};
@@ -18,10 +22,48 @@ pub enum TeacherTargets {
     /// Given for every image, the same for all of its views: `[images, m]`.
     Given(Tensor),
     /// Kept for a fixed set of views: `[rows, m]`.
-    Kept(Tensor),
+    Kept(Held),
     /// Computed at every step, when every epoch makes new views, the teachers are in training mode, or their features are read. Copies, on
     /// the student's device.
     Live { teachers: Vec<Trained>, merger: Merger, mode: TeacherMode },
+}
+
+/// Merged outputs in memory. Students that train side by side on the same teachers hold one copy, which nobody changes.
+pub struct Held {
+    all: Tensor,
+    /// What the others find.
+    _shared: Arc<Mutex<Tensor>>,
+}
+
+/// Those that some training holds, by all that decides them.
+static HELD: Mutex<Vec<(String, Weak<Mutex<Tensor>>)>> = Mutex::new(vec![]);
+
+impl Held {
+    fn find(key: &str) -> Option<Held> {
+        let held = HELD.lock();
+        held.iter().find(|(other, _)| other == key).and_then(|(_, shared)| Held::of(shared))
+    }
+
+    fn of(shared: &Weak<Mutex<Tensor>>) -> Option<Held> {
+        let shared = shared.upgrade()?;
+        let all = shared.lock().shallow_clone();
+        Some(Held { all, _shared: shared })
+    }
+
+    /// Those that another training has held since, if there are any; else `all`, which others find by `key`.
+    fn new(key: Option<String>, all: Tensor) -> Held {
+        let mut held = HELD.lock();
+        held.retain(|(_, shared)| shared.strong_count() > 0);
+        let found = held.iter().find(|(other, _)| Some(other) == key.as_ref());
+        if let Some(found) = found.and_then(|(_, shared)| Held::of(shared)) {
+            return found;
+        }
+        let shared = Arc::new(Mutex::new(all.shallow_clone()));
+        if let Some(key) = key {
+            held.push((key, Arc::downgrade(&shared)));
+        }
+        Held { all, _shared: shared }
+    }
 }
 
 /// How a student asks its teachers.
@@ -92,13 +134,24 @@ impl TeacherTargets {
             }
             return Ok(TeacherTargets::Live { teachers, merger, mode });
         }
+        // A closure of a script has no name here.
+        let key = rule.is_none().then(|| {
+            let runs: Vec<String> = ensemble.teachers.iter().map(|t| run_of(t, dataset, views)).collect();
+            json!([store.root().to_string_lossy(), runs, ensemble.spec(), labels, format!("{:?}", student.device)])
+                .to_string()
+        });
+        if let Some(held) = key.as_deref().and_then(Held::find) {
+            return Ok(TeacherTargets::Kept(held));
+        }
         let mut parts = Vec::new();
         for teacher in &ensemble.teachers {
             let rows = teacher_outputs(store, teacher, dataset, views, student.device)?;
             let all: Vec<i64> = (0..rows.rows).collect();
             parts.push(rows.take(&all)?.f_to_device(student.device)?);
         }
-        Ok(TeacherTargets::Kept(merger.merged(&Tensor::f_cat(&parts, 1)?, rule)?))
+        let all = Tensor::f_cat(&parts, 1)?;
+        drop(parts);
+        Ok(TeacherTargets::Kept(Held::new(key, merger.merged(&all, rule)?)))
     }
 
     /// The merged logits `[n, m]` for one batch of pictures or rows, without a gradient; `pass` is the student's. `rows` `[n]` are the
@@ -117,7 +170,7 @@ impl TeacherTargets {
                 let images = all.size().first().copied().unwrap_or(1).max(1);
                 Ok(all.f_index_select(0, &rows.f_remainder(images)?)?)
             }
-            TeacherTargets::Kept(all) => Ok(all.f_index_select(0, rows)?),
+            TeacherTargets::Kept(held) => Ok(held.all.f_index_select(0, rows)?),
             TeacherTargets::Live { teachers, merger, mode } => tch::no_grad(|| {
                 let pass = if *mode == TeacherMode::Train { pass } else { Pass::EVAL.within(pass.precision) };
                 let one = |teacher: &Trained| match &mut maps {
@@ -133,5 +186,31 @@ impl TeacherTargets {
                 merger.merged(&Tensor::f_cat(&parts, 1)?, rule)
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    #[test]
+    fn trainings_at_one_time_hold_one_copy() {
+        let ones = || Tensor::ones([3, 2], (Kind::Float, Device::Cpu));
+        let key = || Some("these outputs".to_string());
+        assert!(Held::find("these outputs").is_none());
+        let first = Held::new(key(), ones());
+        let second = Held::find("these outputs").unwrap();
+        // Both have computed it at one time.
+        let third = Held::new(key(), ones());
+        let others = [Held::new(Some("others".into()), ones()), Held::new(None, ones())];
+        let address = first.all.data_ptr();
+        assert!([&second, &third].iter().all(|held| held.all.data_ptr() == address));
+        assert!(others.iter().all(|held| held.all.data_ptr() != address));
+        drop((first, second));
+        assert_eq!(Held::find("these outputs").unwrap().all, ones());
+        drop(third);
+        assert!(Held::find("these outputs").is_none());
     }
 }

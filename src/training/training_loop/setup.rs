@@ -45,13 +45,13 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
         let views = Views::of_training(options).made_by(callbacks.augment);
         let inputs = ModelInputs::of_part(store, model, train, views.clone(), || job.features_of(train))?;
         let free = cuda::free_memory(model.device);
-        let inputs = inputs.keep(model.device, free)?;
+        let inputs = inputs.sharing(model).keep(model.device, free)?;
         // Both together take no more than one alone may.
         let free = free.map(|free| free.saturating_sub(2 * inputs.kept_bytes()));
         let val_inputs = match val.is_empty() {
             true => None,
             false => {
-                let inputs = ModelInputs::new(store, model, val, Views::of_evaluation(options))?;
+                let inputs = ModelInputs::new(store, model, val, Views::of_evaluation(options))?.sharing(model);
                 Some(inputs.keep(model.device, free)?)
             }
         };
