@@ -54,14 +54,10 @@ struct Cost {
 
 /// Pictures per timing: few for a large model.
 const FEW: usize = 2;
-<<<<<<< HEAD
-const MANY: usize = 32;
+pub(super) const MANY: usize = 32;
 /// Where frozen features are stored, steps take so little time that the work around a step and an evaluation counts: as much of it as
 /// there is in a real epoch, or nearly.
 const MOST: usize = 256;
-=======
-pub(super) const MANY: usize = 32;
->>>>>>> e22
 /// Models above this number of parameters are timed on few pictures, on a CPU.
 const LARGE: i64 = 4_000_000;
 
