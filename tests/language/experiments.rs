@@ -454,7 +454,7 @@ fn every_experiment_takes_a_folder() {
     script(f, "ablation_weight.rhai", &weights);
     assert_eq!(rows(&f.join("out/ablation_weight.csv")), (5, 0));
     script(f, "better.rhai", &with(&["seeds=0", "dropouts=0.3", "factors=1.0"]));
-    assert_eq!(rows(&f.join("out/better.csv")), (12, 5));
+    assert_eq!(rows(&f.join("out/better.csv")), (13, 6));
     script(f, "beyond.rhai", &with(&["seeds=0", "share=0.5"]));
     assert_eq!(rows(&f.join("out/beyond.csv")), (11, 0));
     script(f, "cam.rhai", &with(&["pictures=2"]));
