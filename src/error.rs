@@ -298,7 +298,8 @@ fn nearest_of<'a>(word: &str, among: impl IntoIterator<Item = &'a str>, typed: b
     let is_typed_of = |name: &str| typed && lower.chars().nth(3).is_some() && name.starts_with(&lower);
     let mistakes = |name: &str| match strsim::damerau_levenshtein(&lower, name) {
         0 => 0,
-        _ if is_typed_of(name) => 1,
+        // `power` for `pow` too, which is nearer than `power_t_test`.
+        _ if is_typed_of(name) || typed && lower.starts_with(name) && begins(name) => 1,
         n => n,
     };
     // A name that is much longer is not near, whatever it holds.
@@ -329,6 +330,7 @@ mod tests {
     fn only_what_is_near_is_suggested() {
         assert_eq!(nearest("nothing", ["to_string", "note"]), None);
         assert_eq!(nearest("affintiy", ["affinity", "infinity"]), Some("affinity"));
+        assert_eq!(nearest("power", ["power_t_test", "pow"]), Some("pow"));
         assert_eq!(nearest("MAP", ["max", "map"]), Some("map"));
         assert_eq!(nearest("k", ["co", "dis"]), None);
         assert_eq!(nearest("x", ["m", "ab"]), None);

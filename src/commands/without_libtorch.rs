@@ -20,6 +20,9 @@ pub fn answer_or_go_on(given: Vec<OsString>) {
     if !is_asked && !given.iter().skip(1).any(speaks) {
         return;
     }
+    // As the start of every Rust program, which has not come yet: a reader that left is an error of writing, and no signal.
+    // SAFETY: no other thread runs, and the handler is one of the system's.
+    let pipe = unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     // A panic would be a fault; the usual way reports it, if it has it too.
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
@@ -28,6 +31,8 @@ pub fn answer_or_go_on(given: Vec<OsString>) {
     if let Some(code) = code {
         leave(code);
     }
+    // SAFETY: as above.
+    unsafe { libc::signal(libc::SIGPIPE, pipe) };
 }
 
 /// The candidates that a shell asks for. Arguments of scripts need a session.

@@ -6,12 +6,15 @@ use std::ops::Range;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use colored::Colorize;
+
 use super::commands::{self, Next};
 use super::last_values;
 use super::prompt::Prompt;
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::say_error;
 use crate::script::errors::{Failure, part_from};
 use crate::script::parsing;
 use crate::script::session::Session;
@@ -56,8 +59,12 @@ pub fn run(session: &mut Session) -> Result<u8, Failure> {
     let text = standard_input().map_err(Failure::plain)?;
     let mut prompt = Prompt::new(session);
     prompt.piped = true;
+    let doubtful = doubtful(&text);
     for (number, input) in inputs(&text) {
         let input = input.trim_end();
+        if let Some(sign) = doubtful.iter().find(|(at, _)| *at == number).map(|(_, sign)| sign) {
+            warn(number, sign);
+        }
         let outcome = match commands::run(&mut prompt, input.trim()) {
             Next::Leave => break,
             Next::Stay => Ok(()),
@@ -104,12 +111,41 @@ fn ended(text: &str) -> Option<String> {
     Some(ended)
 }
 
+/// Signs that may begin an input, and that go on with what stands before in a script.
+const DOUBTFUL: [&str; 5] = ["+", "-", "[", "(", ".."];
+
+/// The inputs that begin with such a sign and would go on with the one before in a script: the number of the line, and the sign.
+fn doubtful(text: &str) -> Vec<(usize, &'static str)> {
+    let inputs = inputs(text);
+    let ends = |input: &str| pieces(input).pop().is_none_or(|(last, _)| [";", "}"].contains(&&input[last]));
+    let of = |pair: &[(usize, &str)]| {
+        let [(_, before), (number, input)] = pair else { return None };
+        let sign = DOUBTFUL.into_iter().find(|sign| input.trim_start().starts_with(sign))?;
+        let is_command = before.trim_start().starts_with([':', '?', '%']);
+        (!is_command && !ends(before)).then_some((*number, sign))
+    };
+    inputs.windows(2).filter_map(of).collect()
+}
+
+fn warn(number: usize, sign: &str) {
+    let line = format!(
+        "warning: line {number} begins with {sign} and is taken for an input of its own; indented, it goes on with the line before, as in a script (a ; at the end of \
+         that line says that it ends)"
+    );
+    say_error!("{}", line.yellow());
+}
+
+/// Warns of lines that [`with_ends`] has taken for statements of their own, and that a script goes on with.
+pub fn warn_of_ends(typed: &str) {
+    doubtful(typed).into_iter().for_each(|(number, sign)| warn(number, sign));
+}
+
 /// The text with a `;` behind statements that end with their lines, as where each input is read by itself. A text that can be read as it is
-/// stays so.
+/// stays so, unless it would be read otherwise: `x` and below it `-1` are two statements whether or not a `;` is missing elsewhere.
 pub fn with_ends<'t>(session: &Session, typed: &'t str) -> Cow<'t, str> {
     let is_read = |text: &str| parsing::parse(&session.engine, &session.scope, &last_values::with_ans(text)).is_ok();
     match ended(typed) {
-        Some(ended) if !is_read(typed) && is_read(&ended) => Cow::Owned(ended),
+        Some(ended) if (!doubtful(typed).is_empty() || !is_read(typed)) && is_read(&ended) => Cow::Owned(ended),
         _ => Cow::Borrowed(typed),
     }
 }
@@ -129,7 +165,9 @@ fn parts(text: &str) -> Vec<(usize, Range<usize>)> {
         number += blank.matches('\n').count();
         let begin = blank.rfind('\n').map_or(at, |newline| at + newline + 1);
         let is_line = is_comment || rest.starts_with([':', '?', '%']) || (begin == 0 && rest.starts_with("#!"));
-        let length = if is_line { rest.find('\n').map_or(rest.len(), |newline| newline + 1) } else { input(rest) };
+        let indent = text.len() - rest.len() - begin;
+        let length =
+            if is_line { rest.find('\n').map_or(rest.len(), |newline| newline + 1) } else { input(rest, indent) };
         at = text.len() - rest.len() + length;
         if !is_comment && !rest.starts_with("#!") {
             found.push((number, begin..at));
@@ -144,8 +182,8 @@ const UNFINISHED: &str = "=+-*/%<>&|^,:";
 /// Words that begin what a bracket on the next line belongs to.
 const HEADS: [&str; 11] = ["fn", "private", "if", "else", "for", "while", "loop", "do", "switch", "try", "catch"];
 
-/// The length of the input that a text begins with.
-fn input(text: &str) -> usize {
+/// The length of the input that a text begins with, whose first line is indented by so many blanks.
+fn input(text: &str, indent: usize) -> usize {
     let (mut head, mut last, mut depth) = ("", "", 0);
     let mut pieces = with_comments(text).peekable();
     while let Some((range, piece)) = pieces.next() {
@@ -163,7 +201,7 @@ fn input(text: &str) -> usize {
         if let Some(newline) = text[range.end..next].find('\n')
             && depth <= 0
             && !head.is_empty()
-            && !goes_on(head, last, &text[next..])
+            && !goes_on(head, last, indent, &text[range.end + newline..])
         {
             return range.end + newline + 1;
         }
@@ -171,12 +209,38 @@ fn input(text: &str) -> usize {
     text.len()
 }
 
-/// Whether an input in which nothing is open goes on with `rest`.
-fn goes_on(head: &str, last: &str, rest: &str) -> bool {
-    let next = rest.split(|c| !is_word(c)).next().unwrap_or_default();
-    let member = rest.starts_with('.') && !rest.starts_with("..") && last != ";";
-    let block = rest.starts_with('{') && HEADS.contains(&head) && !["}", ";"].contains(&last);
-    !rest.is_empty() && (UNFINISHED.contains(last) || ["else", "catch"].contains(&next) || member || block)
+/// Signs with which no input begins.
+const BINARY: [&str; 8] = ["*", "&", "==", "!=", "<", ">", "^", "/ "];
+
+/// Signs that go on with something in a script, and may begin an input.
+const BOTH: [&str; 9] = ["+", "-", "[", "(", "..", "|", "%", "/", "?"];
+
+/// Words after which something must follow.
+const OPEN_WORDS: [&str; 6] = ["else", "catch", "try", "loop", "do", "in"];
+
+/// Whether an input in which nothing is open, and whose first line is indented by so many blanks, goes on with `rest`, which begins with the end
+/// of a line. As people write it, what goes on is indented; in a script it need not be.
+fn goes_on(head: &str, last: &str, indent: usize, rest: &str) -> bool {
+    // Comments may stand between, but the documentation of a function begins something.
+    let is_comment = |line: &str| line.starts_with("//") && !line.starts_with("///");
+    let mut lines =
+        rest.split_inclusive('\n').skip_while(|line| line.trim().is_empty() || is_comment(line.trim_start()));
+    let Some(line) = lines.next() else { return false };
+    let begun = line.trim_start();
+    let is_deeper = line.len() - begun.len() > indent;
+    let begins = |signs: &[&str]| signs.iter().any(|sign| begun.starts_with(sign));
+    let is_whole = [";", "}"].contains(&last);
+    let next = begun.split(|c| !is_word(c)).next().unwrap_or_default();
+    let member = begun.starts_with('.') && !begun.starts_with("..") && last != ";";
+    let block = begun.starts_with('{') && HEADS.contains(&head) && !is_whole;
+    let operator = !is_whole && !begun.starts_with("//") && (begins(&BINARY) || is_deeper && begins(&BOTH));
+    UNFINISHED.contains(last)
+        || OPEN_WORDS.contains(&last)
+        || ["else", "catch"].contains(&next)
+        || (head == "do" && ["while", "until"].contains(&next))
+        || member
+        || block
+        || operator
 }
 
 #[cfg(test)]
@@ -197,11 +261,30 @@ mod tests {
         is("/// Twice x.\nfn f(x)\n{ 2 * x }\nf(2)", &[(1, "/// Twice x.\nfn f(x)\n{ 2 * x }"), (4, "f(2)")]);
         is("if a { 1 }\nelse { 2 }\nelsewhere", &[(1, "if a { 1 }\nelse { 2 }"), (3, "elsewhere")]);
         is("let a =\n  1 + // one\n  2\n[a]\n  .len()", &[(1, "let a =\n  1 + // one\n  2"), (4, "[a]\n  .len()")]);
+        // What goes on is indented, or begins with what begins no input.
+        is("let a = 1\n  + 2\na", &[(1, "let a = 1\n  + 2"), (3, "a")]);
+        is("let a = 1\n+ 2\na", &[(1, "let a = 1"), (2, "+ 2"), (3, "a")]);
+        is("  let a = b\n  [1]\n    [2]", &[(1, "let a = b"), (2, "[1]\n    [2]")]);
+        is("let ok = c\n&& d\n  || e\nok;\n  -1", &[(1, "let ok = c\n&& d\n  || e"), (4, "ok;"), (5, "-1")]);
+        is("let f = |v| v\n  - 1\nif a { 1 }\n  [2]", &[(1, "let f = |v| v\n  - 1"), (3, "if a { 1 }"), (4, "[2]")]);
+        // Comments stand between.
+        is("let b = a\n// c\n  .sum()\nb", &[(1, "let b = a\n// c\n  .sum()"), (4, "b")]);
+        is("if a { 1 }\n// c\nelse { 2 }\n// d\n3", &[(1, "if a { 1 }\n// c\nelse { 2 }"), (5, "3")]);
+        is(
+            "do { a }\nwhile b\ntry { a } catch\n(e)\n{ 1 }",
+            &[(1, "do { a }\nwhile b"), (3, "try { a } catch\n(e)\n{ 1 }")],
+        );
         is(":vars (\n?merge\n// exit\nexit", &[(1, ":vars ("), (2, "?merge"), (4, "exit")]);
         is("#!/usr/bin/env cpsd\n1", &[(2, "1")]);
         is("f(\n1\n", &[(1, "f(\n1")]);
         is("\n// nothing\n", &[]);
         is("\n\n", &[]);
+    }
+
+    #[test]
+    fn lines_that_a_script_reads_otherwise_are_told() {
+        assert_eq!(doubtful("let a = 1\n+ 2\n[a]\na;\n-1\n:vars\n(2)\nfn f() { 1 }\n[3]"), [(2, "+"), (3, "[")]);
+        assert_eq!(doubtful("let a = 1\n  + 2\na"), []);
     }
 
     #[test]
@@ -212,5 +295,6 @@ mod tests {
         assert_eq!(ended("let x = [\n1\n]\n"), None);
         // What goes on in the next line is one input.
         assert_eq!(ended("let x = a\n  .b(1)"), None);
+        assert_eq!(of("let x = a\n  + b\nx"), "let x = a\n  + b;\nx");
     }
 }

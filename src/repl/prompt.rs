@@ -1,5 +1,6 @@
 //! The state of the prompt: evaluates inputs, shows and numbers their values, keeps those that worked.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use colored::Colorize;
@@ -100,7 +101,11 @@ impl<'s> Prompt<'s> {
     /// The same for who reports failures himself. Errors: the input's.
     pub fn run(&mut self, typed: &str, name: &str) -> Result<(), Failure> {
         policy::set_subject(name);
-        let typed = &*piped::with_ends(self.session, typed);
+        let ended = piped::with_ends(self.session, typed);
+        if matches!(ended, Cow::Owned(_)) {
+            piped::warn_of_ends(typed);
+        }
+        let typed = &*ended;
         let line = last_values::with_ans(typed);
         self.warn(&line, name);
         let outcome = self.session.eval(&line, name);

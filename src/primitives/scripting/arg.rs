@@ -43,13 +43,18 @@ fn read(name: &str, text: &str, default: &Dynamic) -> Result<Dynamic> {
         };
     }
     if let Ok(array) = default.as_array_ref() {
-        // As a script writes it, [2,3], is the same.
-        let text = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        let items = items_of(text).ok_or_else(|| {
+            let like: Vec<String> = array.iter().map(show::plain).collect();
+            let like = if like.is_empty() { "2,3".to_string() } else { like.join(",") };
+            Error::argument(format!("argument \"{name}\" must be a list; got \"{text}\""))
+                .about_name(name)
+                .with_help(format!("a list is given as {name}={like}"))
+        })?;
         // An empty default does not tell the kind of its items: a text that looks like a number is one.
         let Some(like) = array.first() else {
-            return Ok(items_of(text).map(guess).collect::<rhai::Array>().into());
+            return Ok(items.into_iter().map(guess).collect::<rhai::Array>().into());
         };
-        let items = items_of(text).map(|item| read(name, item, like)).collect::<Result<rhai::Array>>();
+        let items = items.into_iter().map(|item| read(name, item, like)).collect::<Result<rhai::Array>>();
         return items.map(Dynamic::from).map_err(|error| {
             let like: Vec<String> = array.iter().map(show::plain).collect();
             error.with_help(format!("a list is given as {name}={}", like.join(",")))
@@ -61,9 +66,26 @@ fn read(name: &str, text: &str, default: &Dynamic) -> Result<Dynamic> {
     wrong(&show::a_type(default))
 }
 
-/// The items of a list, of which blanks around them are no part.
-fn items_of(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+/// The items of a list, of which blanks and quotes around them are no part: `2,3`, and as a script writes it, `[2, 3]` and `["a", "b"]`. None for
+/// brackets or quotes without their other half, and for an item that is missing.
+fn items_of(text: &str) -> Option<Vec<&str>> {
+    let text = text.trim();
+    let text = match (text.strip_prefix('['), text.ends_with(']')) {
+        (Some(inner), true) => &inner[..inner.len() - 1],
+        (None, false) => text,
+        _ => return None,
+    };
+    if text.trim().is_empty() {
+        return Some(vec![]);
+    }
+    let item = |item: &'_ str| {
+        let item = item.trim();
+        let quoted = item.len() >= 2 && item.starts_with('"') && item.ends_with('"');
+        let inner = if quoted { 1..item.len() - 1 } else { 0..item.len() };
+        let is_whole = quoted || !item.is_empty() && !item.contains(['"', '[', ']']);
+        is_whole.then_some(inner)
+    };
+    text.split(',').map(|part| item(part).map(|inner| &part.trim()[inner])).collect()
 }
 
 fn guess(text: &str) -> Dynamic {
@@ -71,4 +93,29 @@ fn guess(text: &str) -> Dynamic {
         return i.into();
     }
     text.parse::<f64>().map_or_else(|_| text.into(), Dynamic::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_written_with_or_without_brackets_and_quotes() {
+        let of = |text: &str| items_of(text).map(|items| items.join("|"));
+        for (text, items) in [
+            ("2,3", "2|3"),
+            ("[2, 3]", "2|3"),
+            (" [\"a b\", c ] ", "a b|c"),
+            ("\"a\"", "a"),
+            ("x", "x"),
+            ("", ""),
+            ("[]", ""),
+            ("é,ü", "é|ü"),
+        ] {
+            assert_eq!(of(text).as_deref(), Some(items), "{text}");
+        }
+        for text in ["[2", "2]", "[a],[b]", "1,,2", ",", "\"a", "a\"b", "[1,]"] {
+            assert_eq!(of(text), None, "{text}");
+        }
+    }
 }
