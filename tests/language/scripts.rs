@@ -160,6 +160,22 @@ fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
         ("import \"method\" as m;", &[(Warning, (1, 20), "nothing of the library \"m\" is used")]),
         ("import \"method\" as m; fn f() { m::defaults() } f();", &[]),
         ("import \"method\" as m; print([1].map(|_x| m::defaults()));", &[]),
+        // A closure sees the libraries that are imported where it is written.
+        ("fn f() { import \"method\" as m; [1].map(|_x| m::defaults()) } f();", &[]),
+        ("fn f() { import \"method\" as m; [1].map(|x| [x].map(|_y| m::defaults())) } f();", &[]),
+        ("if true { import \"method\" as m; print([1].map(|_x| m::defaults())); }", &[]),
+        ("for i in 0..2 { import \"method\" as m; print([i].map(|_x| m::defaults())); }", &[]),
+        ("{ import \"method\" as m; let k = 1; print([1].map(|x| [x + k, m::defaults()])); }", &[]),
+        ("import \"method\" as m; print([1].map(|m| [m, m::defaults()]));", &[]),
+        (
+            "if true { import \"method\" as m; m::defaults(); } print([1].map(|_x| m::defaults()));",
+            &[(Error, (1, 69), "no library is imported as m")],
+        ),
+        ("fn f() { let m = 1; [m].map(|_x| m::defaults()) } f();", &[(Error, (1, 34), "no library is imported as m")]),
+        (
+            "fn f() { import \"method\" as m; [1].map(|x| x) } f();",
+            &[(Warning, (1, 29), "nothing of the library \"m\" is used")],
+        ),
         ("import \"method\" as m; m::defalts();", &[(Error, (1, 26), "the library m has no function defalts")]),
         ("import \"method\" as m; m::tasks(1);", &[(Error, (1, 26), "m::tasks takes 4 arguments; got 1")]),
         ("m::tasks(1);", &[(Error, (1, 1), "no library is imported as m")]),
