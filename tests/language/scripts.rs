@@ -160,6 +160,22 @@ fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
         ("import \"method\" as m;", &[(Warning, (1, 20), "nothing of the library \"m\" is used")]),
         ("import \"method\" as m; fn f() { m::defaults() } f();", &[]),
         ("import \"method\" as m; print([1].map(|_x| m::defaults()));", &[]),
+        // A closure sees the libraries that are imported where it is written.
+        ("fn f() { import \"method\" as m; [1].map(|_x| m::defaults()) } f();", &[]),
+        ("fn f() { import \"method\" as m; [1].map(|x| [x].map(|_y| m::defaults())) } f();", &[]),
+        ("if true { import \"method\" as m; print([1].map(|_x| m::defaults())); }", &[]),
+        ("for i in 0..2 { import \"method\" as m; print([i].map(|_x| m::defaults())); }", &[]),
+        ("{ import \"method\" as m; let k = 1; print([1].map(|x| [x + k, m::defaults()])); }", &[]),
+        ("import \"method\" as m; print([1].map(|m| [m, m::defaults()]));", &[]),
+        (
+            "if true { import \"method\" as m; m::defaults(); } print([1].map(|_x| m::defaults()));",
+            &[(Error, (1, 69), "no library is imported as m")],
+        ),
+        ("fn f() { let m = 1; [m].map(|_x| m::defaults()) } f();", &[(Error, (1, 34), "no library is imported as m")]),
+        (
+            "fn f() { import \"method\" as m; [1].map(|x| x) } f();",
+            &[(Warning, (1, 29), "nothing of the library \"m\" is used")],
+        ),
         ("import \"method\" as m; m::defalts();", &[(Error, (1, 26), "the library m has no function defalts")]),
         ("import \"method\" as m; m::tasks(1);", &[(Error, (1, 26), "m::tasks takes 4 arguments; got 1")]),
         ("m::tasks(1);", &[(Error, (1, 1), "no library is imported as m")]),
@@ -177,6 +193,12 @@ fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
             "let o = #{ seed: 1,\n  restart: 2 };\nasl(#{\n  gama: 1 });\nprint(o);",
             &[(Error, (4, 3), "asl has no option \"gama\"")],
         ),
+        // What is never run.
+        ("let p = #{a: 1}; if false { print(p.b); }", &[]),
+        ("let p = #{a: 1}; if true { p.a } else { if 1 > 2 { p.b } else { 2 } }", &[]),
+        ("let p = #{a: 1}; while false { print(p.b); }", &[]),
+        ("let p = #{a: 1}; if false { 1 } else { p.b }", &[(Error, (1, 42), "there is no key \"b\" in this map")]),
+        ("let p = #{a: 1}; if true { p.b } else { 1 }", &[(Error, (1, 30), "there is no key \"b\" in this map")]),
         ("try { throw 1; } catch (e) { }", &[]),
         // What may be meant to fail.
         ("try { [].foo() } catch { 1 }", &[(Warning, (1, 10), "there is no function foo")]),
@@ -214,6 +236,22 @@ fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
         }
     }
     assert!(check::check(&session, "let a = (1;", "case").is_err());
+}
+
+/// Many keys that a map does not have: each is looked for among all keys, so only the first ones are named, and the rest is counted.
+#[test]
+fn the_checker_counts_missing_keys_where_they_are_many() {
+    let keys: Vec<String> = (0..1000).map(|i| format!("k{i}: {i}")).collect();
+    let reads: String = (0..2000).map(|i| format!("print(m.k{i});\n")).collect();
+    let text = format!("let m = #{{{}}};\n{reads}", keys.join(", "));
+    let findings = check::check(&cpsd::primitives::session(), &text, "case").unwrap();
+    let first = findings.first().unwrap();
+    assert_eq!((first.position, &*first.message), ((1002, 9), "there is no key \"k1000\" in this map"));
+    let (last, named) = findings.split_last().unwrap();
+    assert!(named.iter().all(|finding| finding.message.starts_with("there is no key")), "{named:?}");
+    let rest = format!("keys are read from here on that their maps do not have: {}", 1000 - named.len());
+    assert_eq!((last.position, &last.message), ((1002 + named.len(), 9), &rest));
+    assert!((50..=200).contains(&named.len()), "{}", named.len());
 }
 
 /// Names that are unknown: the checker says of them what the run says, in the same place.

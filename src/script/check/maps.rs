@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rhai::{AST, ASTFlags, ASTNode, EvalAltResult, Expr, FnCallExpr, Position, Stmt};
+use rhai::{AST, ASTFlags, ASTNode, EvalAltResult, Expr, FnCallExpr, Position, Stmt, StmtBlock};
 
 use super::calls::Calls;
 use super::finding::{Finding, Severity};
@@ -17,7 +17,7 @@ const SHOWING: &[&str] = &["print", "debug", "type_of", "len", "is_empty", "to_j
 struct Maps<'a> {
     calls: &'a Calls<'a>,
     /// The keys of the literal that a variable is made with; None for one that may hold another value.
-    made: BTreeMap<String, Option<Vec<String>>>,
+    made: BTreeMap<String, Option<BTreeSet<String>>>,
     /// How often each variable is written in the text, and how often so that its keys stay those of the literal.
     written: BTreeMap<String, (usize, usize)>,
     /// Variable, key, and the place of the key.
@@ -48,18 +48,32 @@ pub fn find(ast: &AST, text: &Text, calls: &Calls) -> Vec<Finding> {
         _ => None,
     };
     let top: BTreeSet<String> = ast.statements().iter().filter_map(of_top).collect();
-    let found = maps.read.iter().filter_map(|(variable, key, pos)| {
-        let keys = maps.made.get(variable)?.as_ref()?;
-        let (all, harmless) = maps.written.get(variable)?;
-        if all != harmless || keys.contains(key) || !calls.may_suggest() {
-            return None;
+    let is_missing = |(variable, key, _): &&(String, String, Position)| {
+        let keys = maps.made.get(variable).and_then(Option::as_ref);
+        let is_certain = maps.written.get(variable).is_some_and(|(all, harmless)| all == harmless);
+        is_certain && keys.is_some_and(|keys| !keys.contains(key))
+    };
+    let mut missing: Vec<_> = maps.read.iter().filter(is_missing).collect();
+    missing.sort_by_key(|(_, _, pos)| *pos);
+    let mut known: BTreeMap<&str, Variable> = BTreeMap::new();
+    let mut findings = vec![];
+    for (i, (variable, key, pos)) in missing.iter().enumerate() {
+        // Each looks through all keys for the nearest.
+        if !calls.may_suggest() {
+            let said = format!("keys are read from here on that their maps do not have: {}", missing.len() - i);
+            findings.push(Finding::at(Severity::Error, text, *pos, said));
+            break;
         }
-        let known = Variable { name: variable.clone(), kind: "map".to_string(), keys: keys.clone() };
+        let known = known.entry(variable).or_insert_with(|| {
+            let keys = maps.made.get(variable).and_then(Option::as_ref);
+            let keys = keys.map_or(vec![], |keys| keys.iter().cloned().collect());
+            Variable { name: variable.clone(), kind: "map".to_string(), keys }
+        });
         // As the run says it.
         let error = explain::explain(
             EvalAltResult::ErrorPropertyNotFound(key.clone(), Position::NONE),
             &Place {
-                variables: &[known],
+                variables: std::slice::from_ref(known),
                 name: text.name,
                 text: text.all,
                 functions: text.functions(),
@@ -67,9 +81,9 @@ pub fn find(ast: &AST, text: &Text, calls: &Calls) -> Vec<Finding> {
                 in_function: !top.contains(variable),
             },
         );
-        Some(Finding::at(Severity::Error, text, *pos, error.message).help(error.help))
-    });
-    found.collect()
+        findings.push(Finding::at(Severity::Error, text, *pos, error.message).help(error.help));
+    }
+    findings
 }
 
 impl Maps<'_> {
@@ -77,11 +91,7 @@ impl Maps<'_> {
         match statement {
             Stmt::Var(variable, _, _) => {
                 let keys = match &variable.1 {
-                    Expr::Map(map, _) => {
-                        let mut keys: Vec<String> = map.0.iter().map(|(key, _)| key.name.to_string()).collect();
-                        keys.sort();
-                        Some(keys)
-                    }
+                    Expr::Map(map, _) => Some(map.0.iter().map(|(key, _)| key.name.to_string()).collect()),
                     _ => None,
                 };
                 // Of two of one name neither is certain.
@@ -126,7 +136,7 @@ impl Maps<'_> {
                         // What is asked with ?. or has a default may be missing.
                         let may_be_missing = flags.contains(ASTFlags::NEGATED)
                             || path.iter().any(|node| matches!(node, ASTNode::Expr(Expr::Coalesce(..))));
-                        if !may_be_missing && !is_tried(path) {
+                        if !may_be_missing && !is_tried(path) && !is_never_run(path) {
                             self.read.push((variable.1.to_string(), property.2.to_string(), *pos));
                         }
                     }
@@ -161,4 +171,21 @@ impl Maps<'_> {
     fn harmless(&mut self, name: &str) {
         self.written.entry(name.to_string()).or_default().1 += 1;
     }
+}
+
+/// Whether a node is in a branch whose condition is the literal `false`, or in the `else` of the literal `true`.
+fn is_never_run(path: &[ASTNode]) -> bool {
+    let holds =
+        |block: &StmtBlock, inside: &Stmt| block.statements().as_ptr_range().contains(&std::ptr::from_ref(inside));
+    path.windows(2).any(|pair| match pair {
+        [ASTNode::Stmt(Stmt::If(flow, _)), ASTNode::Stmt(inside)] => match flow.expr {
+            Expr::BoolConstant(false, _) => holds(&flow.body, inside),
+            Expr::BoolConstant(true, _) => holds(&flow.branch, inside),
+            _ => false,
+        },
+        [ASTNode::Stmt(Stmt::While(flow, _)), ASTNode::Stmt(inside)] => {
+            matches!(flow.expr, Expr::BoolConstant(false, _)) && holds(&flow.body, inside)
+        }
+        _ => false,
+    })
 }

@@ -34,15 +34,15 @@ struct Name {
 
 /// All findings of a text.
 pub fn walk(ast: &AST, text: &Text, calls: &Calls) -> Vec<Finding> {
+    let (closures, functions): (Vec<_>, Vec<_>) = ast.iter_fn_def().partition(|f| f.name.contains('$'));
     let mut walker = Walker {
         text,
         calls,
         names: Names::default(),
+        around: vec![],
         imports: BTreeSet::new(),
         findings: vec![],
-        closures: BTreeMap::new(),
-        waiting: vec![],
-        tried: false,
+        closures: closures.into_iter().map(|f| (f.name.to_string(), f.clone())).collect(),
         top: BTreeSet::new(),
         assigned: assigned(ast),
         constants: BTreeSet::new(),
@@ -57,20 +57,11 @@ pub fn walk(ast: &AST, text: &Text, calls: &Calls) -> Vec<Finding> {
             _ => {}
         }
     }
-    let (closures, functions): (Vec<_>, Vec<_>) = ast.iter_fn_def().partition(|f| f.name.contains('$'));
-    let closures: BTreeMap<&str, &Shared<ScriptFuncDef>> = closures.into_iter().map(|f| (f.name.as_str(), f)).collect();
     // Functions first: their reads through global:: count for the top level.
     for function in functions {
         walker.function(function, 0, Origin::Parameter);
     }
-    walker.function = None;
     walker.block(ast.statements(), false);
-    while let Some((closure, captured, tried)) = walker.waiting.pop() {
-        if let Some(function) = closures.get(&*closure) {
-            let body = |walker: &mut Walker| walker.function(function, captured, Origin::Given);
-            if tried { walker.tried(body) } else { body(&mut walker) }
-        }
-    }
     let Walker { names, constants, .. } = &mut walker;
     names.all.iter_mut().for_each(|name| name.read |= constants.contains(&name.name));
     walker.leave(0);
@@ -133,15 +124,13 @@ struct Walker<'a> {
     text: &'a Text<'a>,
     calls: &'a Calls<'a>,
     names: Names,
+    /// The names around each closure being walked, innermost last: it sees their imports.
+    around: Vec<Names>,
     /// The libraries of the top level, which functions see.
     imports: BTreeSet<String>,
     findings: Vec<Finding>,
-    /// Closures found so far, and those still to be walked, with the number of their captured variables, and whether they are in the body of
-    /// a `try`.
-    closures: BTreeMap<String, usize>,
-    waiting: Vec<(String, usize, bool)>,
-    /// Inside the body of a `try`.
-    tried: bool,
+    /// The closures that are still to be walked.
+    closures: BTreeMap<String, Shared<ScriptFuncDef>>,
     /// Variables of the top level, which functions do not see.
     top: BTreeSet<String>,
     /// Variables that are given other values.
@@ -192,14 +181,14 @@ impl Walker<'_> {
     /// Walks the body of a function or closure, which sees only its parameters, imports and captured variables.
     fn function(&mut self, definition: &Shared<ScriptFuncDef>, captured: usize, origin: Origin) {
         let (function, parameters) = (definition.name.as_str(), definition.params.as_slice());
-        let outside = std::mem::take(&mut self.names);
+        self.around.push(std::mem::take(&mut self.names));
         let places = self.parameters(function, parameters);
         for (i, parameter) in parameters.iter().enumerate() {
             let origin = if i < captured { Origin::Given } else { origin };
             self.enter(parameter, origin, places.get(i).copied().unwrap_or(0));
         }
         let name = if origin == Origin::Parameter { function.to_string() } else { "a closure".to_string() };
-        self.function = Some(name);
+        let outside = self.function.replace(name);
         let mut alone = Module::new();
         let _ = alone.set_script_fn(definition.clone());
         let mut ended = false;
@@ -211,7 +200,8 @@ impl Walker<'_> {
             true
         });
         self.leave(0);
-        self.names = outside;
+        self.function = outside;
+        self.names = self.around.pop().unwrap_or_default();
     }
 
     /// The bytes of the text where a function's parameters are written.
@@ -420,13 +410,13 @@ impl Walker<'_> {
         call.args.iter().for_each(|argument| self.expression(argument));
     }
 
-    /// Puts off the body of a closure, which is a constant of the syntax tree.
+    /// Walks the body of a closure, which is a constant of the syntax tree, where it is written: it sees the imports there. How deep
+    /// closures are nested is limited by the parser.
     fn closure(&mut self, value: &Dynamic, captured: usize) {
-        if let Some(closure) = value.clone().try_cast::<FnPtr>() {
-            let name = closure.fn_name().to_string();
-            if name.contains('$') && self.closures.insert(name.clone(), captured).is_none() {
-                self.waiting.push((name, captured, self.tried));
-            }
+        if let Some(closure) = value.clone().try_cast::<FnPtr>()
+            && let Some(function) = self.closures.remove(closure.fn_name())
+        {
+            self.function(&function, captured, Origin::Given);
         }
     }
 
@@ -447,14 +437,15 @@ impl Walker<'_> {
 
     /// Walks the body of a `try`: what is unknown in it may be meant to fail.
     fn tried(&mut self, walk: impl FnOnce(&mut Self)) {
-        let (outside, before) = (std::mem::replace(&mut self.tried, true), self.findings.len());
+        let before = self.findings.len();
         walk(self);
         self.findings[before..].iter_mut().for_each(|finding| finding.severity = Severity::Warning);
-        self.tried = outside;
     }
 
     fn library(&mut self, alias: &str, pos: Position) {
-        match self.names.find(alias, |_| true) {
+        let is_import = |name: &Name| name.origin == Origin::Import;
+        let around = self.around.iter_mut().rev();
+        match std::iter::once(&mut self.names).chain(around).find_map(|names| names.find(alias, is_import)) {
             Some(found) => found.read = true,
             // Functions see the libraries of the top level. One that a function uses is used.
             None if self.function.is_some() && self.imports.contains(alias) => {
