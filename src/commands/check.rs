@@ -1,17 +1,17 @@
 //! `cpsd check`: prints what the checker finds, and counts it.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cpsd::activity::console::print_line;
 use cpsd::activity::interrupt;
-use cpsd::error::{Error, Result, counted};
-use cpsd::files;
+use cpsd::error::{Error, ErrorKind, Result, counted};
+use cpsd::files::own;
 use cpsd::repl;
 use cpsd::say_error;
 use cpsd::script::check::{self, Severity};
 use cpsd::script::errors::Failure;
-use cpsd::script::library_tests;
+use cpsd::script::library_tests::{self, Scripts};
 use cpsd::script::session::Session;
 
 use super::permissions::Typed;
@@ -39,19 +39,33 @@ const SHOWN: usize = 100;
 
 /// The files, and those of folders; without any, those of the working folder.
 ///
-/// Errors: a folder that cannot be read, or has no script.
-fn scripts(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let here = [PathBuf::from(".")];
-    let mut files = Vec::new();
-    for path in if given.is_empty() { &here } else { given } {
-        let found = library_tests::scripts(path)?;
-        if found.is_empty() {
-            return Err(Error::data(format!("{}: there is no .rhai file in this folder", path.display())));
-        }
+/// Errors: a folder that has no script; Interrupted.
+fn scripts(given: &[PathBuf]) -> Result<Scripts> {
+    let given: Vec<&Path> = match given {
+        [] => vec![Path::new(".")],
+        _ => given.iter().map(PathBuf::as_path).collect(),
+    };
+    let mut found = library_tests::scripts(&given)?;
+    for file in &mut found.files {
         // `./a.rhai` in a folder that nobody named is a.rhai.
-        files.extend(found.into_iter().map(|file| file.strip_prefix(".").map_or(file.clone(), PathBuf::from)));
+        *file = file.strip_prefix(".").map_or(file.clone(), PathBuf::from);
     }
-    Ok(files)
+    Ok(found)
+}
+
+/// What cannot be read, as a line like that of a finding.
+fn unreadable(path: &Path, error: &Error) -> String {
+    let message = match own::link_target(path) {
+        Ok(to) if own::is_absent(&path.with_file_name(&to)) => {
+            format!("this link leads to \"{}\", which is not there", library_tests::shown(&to))
+        }
+        _ => error.message.clone(),
+    };
+    let message = message.strip_prefix(&path.display().to_string()).unwrap_or(&message);
+    let in_line = message.strip_prefix(", line ").and_then(|rest| rest.split_once(": "));
+    let (line, what) = in_line.unwrap_or(("1", message.strip_prefix(": ").unwrap_or(message)));
+    let path = path.strip_prefix(".").ok().filter(|rest| !rest.as_os_str().is_empty()).unwrap_or(path);
+    format!("{}:{line}:1: {}: {what}", library_tests::shown(path), Severity::Error.name())
 }
 
 /// On a terminal each finding has its line of code underlined; in a pipe it is one line.
@@ -60,12 +74,23 @@ pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
         say_error!("cpsd: {sentence}");
         return Ok(exit::BAD_COMMAND_LINE);
     }
-    let files = scripts(&args.files).map_err(Failure::plain)?;
-    let (mut errors, mut warnings) = (0, 0);
-    for file in &files {
+    let found = scripts(&args.files).map_err(Failure::plain)?;
+    let (mut errors, mut warnings) = (found.unreadable.len(), 0);
+    for (folder, error) in &found.unreadable {
+        print_line(&unreadable(folder, error));
+    }
+    for file in &found.files {
         interrupt::check().map_err(Failure::plain)?;
-        let name = file.display().to_string();
-        let text = files::read_text(file).map_err(Failure::plain)?;
+        let text = match library_tests::read(file) {
+            Ok(text) => text,
+            Err(error) if error.kind == ErrorKind::Interrupted => return Err(Failure::plain(error)),
+            Err(error) => {
+                errors += 1;
+                print_line(&unreadable(file, &error));
+                continue;
+            }
+        };
+        let (name, shown) = (file.display().to_string(), library_tests::shown(file));
         let findings = check::check_all(session, &text, &name, &|_| None)?;
         for (i, finding) in findings.iter().enumerate() {
             match finding.severity {
@@ -74,13 +99,13 @@ pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
             }
             if std::io::stdout().is_terminal() && i < SHOWN {
                 let colour = std::env::var_os("NO_COLOR").is_none();
-                print_line(Failure::found(finding, &name, &text).render(colour, repl::width()).trim_end());
+                print_line(Failure::found(finding, &shown, &text).render(colour, repl::width()).trim_end());
             } else {
-                print_line(&finding.line(&name));
+                print_line(&finding.line(&shown));
             }
         }
     }
-    let files = counted(files.len(), "file");
+    let files = counted(found.files.len(), "file");
     match errors + warnings {
         0 => print_line(&format!("{files} without a mistake")),
         _ => print_line(&format!("{}, {} in {files}", counted(errors, "error"), counted(warnings, "warning"))),

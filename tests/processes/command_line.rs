@@ -165,6 +165,84 @@ fn a_folder_is_checked_with_all_its_scripts() {
 }
 
 #[test]
+fn links_to_folders_are_not_followed_and_a_file_counts_once() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    std::fs::create_dir_all(f.join("g/s")).unwrap();
+    std::fs::write(f.join("g/z.rhai"), "fn test_one() { assert(true) }").unwrap();
+    // Two links up are endless for whoever follows them.
+    symlink("..", f.join("g/s/up")).unwrap();
+    symlink("..", f.join("g/s/up.rhai")).unwrap();
+    symlink("g", f.join("link")).unwrap();
+    for given in ["g", "link", "link/z.rhai"] {
+        let tested = cpsd(f, &["test", given]);
+        assert!(out(&tested).ends_with("\n1 passed, 0 failed\n"), "{given}: {}{}", out(&tested), err(&tested));
+        assert_eq!(out(&cpsd(f, &["check", given])), "1 file without a mistake\n", "{given}");
+    }
+    for given in [&["check", "g/z.rhai", "g/z.rhai"][..], &["check", "g", "link"], &["check", "link", "g/s/../z.rhai"]]
+    {
+        assert_eq!(out(&cpsd(f, given)), "1 file without a mistake\n", "{given:?}");
+    }
+    // A link to a file is read, once, and the file has its own name.
+    std::fs::write(f.join("g/z.rhai"), "never_made()").unwrap();
+    symlink("z.rhai", f.join("g/a.rhai")).unwrap();
+    let checked = out(&cpsd(f, &["check", "g"]));
+    assert!(
+        checked.starts_with("g/z.rhai:1:1: ") && checked.ends_with("\n1 error, 0 warnings in 1 file\n"),
+        "{checked}"
+    );
+    assert!(out(&cpsd(f, &["check", "g/a.rhai"])).starts_with("g/a.rhai:1:1: "));
+    std::fs::create_dir(f.join("other")).unwrap();
+    symlink("../g/z.rhai", f.join("other/b.rhai")).unwrap();
+    assert!(out(&cpsd(f, &["check", "other"])).starts_with("other/b.rhai:1:1: "));
+}
+
+#[test]
+fn what_cannot_be_read_is_a_finding_and_the_others_are_checked() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    symlink("nothing.rhai", f.join("a.rhai")).unwrap();
+    symlink("b.rhai", f.join("b.rhai")).unwrap();
+    assert!(Command::new("mkfifo").arg(f.join("c.rhai")).status().unwrap().success());
+    symlink("/dev/zero", f.join("d.rhai")).unwrap();
+    std::fs::write(f.join("e.rhai"), b"print(1);\n\xff").unwrap();
+    std::fs::write(f.join("f\n\u{1b}[31m.rhai"), "never_made()").unwrap();
+    std::fs::write(f.join("g.rhai"), "print(1)").unwrap();
+    let checked = cpsd(f, &["check"]);
+    let said = out(&checked);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!((checked.status.code(), lines.len()), (Some(1), 7), "{said}{}", err(&checked));
+    let expected = [
+        "a.rhai:1:1: error: this link leads to \"nothing.rhai\", which is not there",
+        "b.rhai:1:1: error: links lead in a circle",
+        "c.rhai:1:1: error: this is not a regular file",
+        "d.rhai:1:1: error: this is not a regular file",
+        "e.rhai:2:1: error: not UTF-8 text",
+    ];
+    assert_eq!(lines[..5], expected);
+    assert!(lines[5].starts_with("f\\n\\u{1b}[31m.rhai:1:1: error: "), "{}", lines[5]);
+    assert_eq!(lines[6], "6 errors, 0 warnings in 7 files");
+
+    // Nothing is closed to root.
+    let closed = f.join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    for mode in [0o000, 0o400] {
+        std::fs::write(closed.join("x.txt"), "").unwrap();
+        std::fs::set_permissions(&closed, PermissionsExt::from_mode(mode)).unwrap();
+        let is_closed = std::fs::metadata(closed.join("x.txt")).is_err();
+        let checked = cpsd(f, &["check"]);
+        std::fs::set_permissions(&closed, PermissionsExt::from_mode(0o700)).unwrap();
+        if is_closed {
+            let said = out(&checked);
+            assert!(said.starts_with("closed:1:1: error: permission denied\na.rhai:"), "{said}");
+            assert!(said.ends_with("\n7 errors, 0 warnings in 7 files\n"), "{said}");
+        }
+    }
+}
+
+#[test]
 fn an_example_is_printed_and_a_misspelt_one_makes_no_folder() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
