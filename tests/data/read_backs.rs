@@ -51,6 +51,8 @@ const ALLOWED: &[(&str, &str, usize, &str)] = &[
     ("training/distillation_loss.rs", "f_to_device", 1, "shares of ensembles"),
     ("training/teacher_targets.rs", "f_to_device", 2, "given and kept outputs of all images"),
     ("training/merge_rule.rs", "f_to_device", 2, "columns; the result of a script's rule, which is there already"),
+    // Once per process.
+    ("training/optimiser/one_pass.rs", "f_equal", 1, "whether two forms of an update have the same bits, on the CPU"),
     // Once per model.
     ("models/model/mod.rs", "f_to_device", 2, "constants; fingerprint of the weights"),
     ("models/model/mod.rs", "f_copy_data_u8", 1, "fingerprint of the weights"),
