@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")/.."
 cpsd=${CPSD:-target/release/cpsd}
 seeds=${SEEDS:-0,1,2,3,4,5,6,7}
-photo_seeds=${PHOTO_SEEDS:-0,1,2}
+photo_seeds=${PHOTO_SEEDS:-0,1,2,3,4,5,6,7}
 few=${FEW:-train=500 epochs=32 teacher_epochs=16}
 more=${MORE:-}
 kept=docs/results

@@ -32,7 +32,7 @@ fn one_piece(form: Form, all: [Tensor; 4], step: u64, with: AdamStep) -> Result<
         return fused::adam([&all[..1], &all[1..2], &all[2..3], &all[3..]], &step, with);
     }
     let AdamStep { decoupled, lr, beta1, beta2, eps, weight_decay } = with;
-    if let Form::OnePass(rounding) = form {
+    if let Form::OnePass(rounding) = form.of_kind(all[0].kind()) {
         let numbers = match decoupled && weight_decay > 0.0 {
             true => AdamNumbers { shrink: (1.0 - lr * weight_decay) as f32, ..numbers(step, lr, beta1, 0.0) },
             false => numbers(step, lr, beta1, if decoupled { 0.0 } else { weight_decay }),
@@ -101,7 +101,7 @@ impl Adam {
     /// for this step.
     pub fn update(&mut self, flat: &mut Flat, lr: f64, beta1: f64) -> Result<()> {
         self.step += 1;
-        tch::no_grad(|| match self.form {
+        tch::no_grad(|| match self.form.of_kind(flat.values.kind()) {
             Form::Separate => self.separate(flat, lr, beta1),
             Form::OnePass(rounding) => self.one_pass(flat, lr, beta1, rounding),
             Form::Fused => self.fused(flat, lr, beta1),

@@ -1,6 +1,6 @@
 //! How an update is computed: by operations on whole buffers, in one pass with their bits, or by PyTorch's fused kernels.
 
-use tch::Device;
+use tch::{Device, Kind};
 
 use super::one_pass;
 use crate::environment;
@@ -31,6 +31,14 @@ impl Form {
         match environment::flag(SETTING) {
             None if device == Device::Cpu => Ok(one_pass::rounding().map_or(Form::Separate, Form::OnePass)),
             set => Form::from_setting(device, set, fused::AVAILABLE),
+        }
+    }
+
+    /// The form for values of this type: updates in one pass are for f32, others are separate.
+    pub(super) fn of_kind(self, kind: Kind) -> Form {
+        match self {
+            Form::OnePass(_) if kind != Kind::Float => Form::Separate,
+            form => form,
         }
     }
 

@@ -39,7 +39,7 @@ impl Sgd {
     /// none is the optimiser's own.
     pub fn update(&mut self, flat: &mut Flat, lr: f64, momentum: Option<f64>) -> Result<()> {
         let momentum = momentum.unwrap_or(self.momentum);
-        tch::no_grad(|| match self.form {
+        tch::no_grad(|| match self.form.of_kind(flat.values.kind()) {
             Form::Separate => self.separate(flat, lr, momentum),
             Form::OnePass(_) => self.one_pass(flat, lr, momentum),
             Form::Fused => self.fused(flat, lr, momentum),
@@ -103,7 +103,7 @@ fn one_piece(form: Form, all: [Tensor; 3], with: SgdStep) -> Result<()> {
     if form == Form::Fused {
         return fused::sgd([&all[..1], &all[1..2], &all[2..]], with);
     }
-    if let Form::OnePass(_) = form {
+    if let Form::OnePass(_) = form.of_kind(all[0].kind()) {
         let [values, gradient, velocity] = &all;
         return one_pass::sgd([values, velocity, gradient], &numbers(with));
     }
