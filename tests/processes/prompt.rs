@@ -281,7 +281,7 @@ fn one_tab_lists_and_exit_and_quit_leave() {
 fn commands_of_the_shell_and_an_editor_run_from_the_prompt() {
     let folder = tempfile::tempdir().unwrap();
     // It adds to what is there, but for one text, which it leaves alone.
-    let editor = "#!/bin/sh\n[ \"$1\" = -w ] || exit 9\ngrep -q unchanged \"$2\" || echo '+ 1000' >> \"$2\"\n";
+    let editor = "#!/bin/sh\n[ \"$1\" = -w ] || exit 9\ngrep -q unchanged \"$2\" || echo '  + 1000' >> \"$2\"\n";
     std::fs::write(folder.path().join("ed"), editor).unwrap();
     let ed = format!("sh {} -w", folder.path().join("ed").display());
     let mut p = prompt_in(folder.path(), 100, &[("VISUAL", &ed), ("EDITOR", "false")]);
@@ -322,7 +322,7 @@ fn commands_of_the_shell_and_an_editor_run_from_the_prompt() {
     shows(&mut p, "nothing was saved");
     p.send_line(":edit file.rhai").unwrap();
     shows(&mut p, "1000");
-    assert_eq!(std::fs::read_to_string(folder.path().join("file.rhai")).unwrap(), "+ 1000\n");
+    assert_eq!(std::fs::read_to_string(folder.path().join("file.rhai")).unwrap(), "  + 1000\n");
     p.send_line("fn area(w) { w * 3 }").unwrap();
     p.send_line(":edit area").unwrap();
     shows(&mut p, "1000");
