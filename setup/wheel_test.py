@@ -74,7 +74,7 @@ def commands():
     assert "appear together: book, cat, chair, lamp, sofa, tv" in said and "mAP" in said, said
     listed = run("examples")
     assert "label_graph.rhai" in listed and "scripts/quickstart.rhai" in listed
-    run("examples", "copies")
+    run("examples", "copies/")
     copies = {str(path.relative_to("copies")) for path in Path("copies").rglob("*.rhai")}
     assert {"tables.rhai", "heads/csra.rhai", "scripts/quickstart.rhai"} <= copies
     run("script", "tables.rhai", cwd="copies")
