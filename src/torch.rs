@@ -69,6 +69,19 @@ pub(crate) fn owned_text(text: *mut c_char) -> Option<String> {
     }
 }
 
+/// A tensor as the functions of this crate's C++ files take it, an `at::Tensor *`.
+fn pointer(tensor: &Tensor) -> *mut c_void {
+    tensor.as_ptr().cast_mut().cast()
+}
+
+/// What such a function answered: null when it worked, else its message. Errors: those of libtorch.
+fn answered(text: *mut c_char) -> Result<()> {
+    match owned_text(text) {
+        None => Ok(()),
+        Some(message) => Err(faults::error(&message)),
+    }
+}
+
 /// The CUDA that this libtorch was built with, as in `13000` for 13.0; none if it is for the CPU.
 pub fn cuda() -> Option<i64> {
     tch::utils::has_cudart().then(tch::utils::version_cudart)

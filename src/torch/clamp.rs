@@ -25,6 +25,7 @@ mod native {
 
     use tch::Tensor;
 
+    use super::super::{answered, pointer};
     use crate::error::Result;
 
     pub const AVAILABLE: bool = true;
@@ -39,12 +40,9 @@ mod native {
     pub fn in_place(x: &Tensor, least: f64, most: f64) -> Result<Tensor> {
         let mut clamped: Handle = std::ptr::null_mut();
         // SAFETY: both pointers live through the call.
-        let failed = unsafe { cpsd_clamp_in_place(x.as_ptr().cast_mut().cast(), least, most, &mut clamped) };
-        match super::super::owned_text(failed) {
-            Some(message) => Err(super::super::faults::error(&message)),
-            // SAFETY: a tensor that was made for this call, and belongs to it.
-            None => Ok(unsafe { Tensor::from_ptr(clamped.cast()) }),
-        }
+        answered(unsafe { cpsd_clamp_in_place(pointer(x), least, most, &mut clamped) })?;
+        // SAFETY: a tensor that was made for this call, and belongs to it.
+        Ok(unsafe { Tensor::from_ptr(clamped.cast()) })
     }
 }
 

@@ -4,6 +4,7 @@
 
 use tch::Tensor;
 
+use super::{answered, pointer};
 use crate::error::{Error, Result};
 
 /// Whether this build has them: they are compiled against libtorch's headers.
@@ -88,17 +89,6 @@ fn equal(lists: &[&[Tensor]]) -> Result<usize> {
 
 fn pointers(list: &[Tensor]) -> Vec<native::Handle> {
     list.iter().map(pointer).collect()
-}
-
-fn pointer(tensor: &Tensor) -> native::Handle {
-    tensor.as_ptr().cast_mut().cast()
-}
-
-fn answered(text: *mut std::ffi::c_char) -> Result<()> {
-    match super::owned_text(text) {
-        None => Ok(()),
-        Some(message) => Err(super::faults::error(&message)),
-    }
 }
 
 mod native {

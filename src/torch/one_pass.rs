@@ -2,10 +2,9 @@
 //!
 //! The buffers of a call are `[n]`, of one length, f32 on the CPU.
 
-use std::ffi::c_char;
-
 use tch::Tensor;
 
+use super::{answered, pointer};
 use crate::error::Result;
 
 /// Whether this build has them: they are compiled against libtorch's headers.
@@ -81,17 +80,6 @@ pub fn sgd(buffers: [&Tensor; 3], with: &SgdNumbers) -> Result<()> {
     let [values, velocities, gradients] = buffers.map(pointer);
     // SAFETY: as in `adam`.
     answered(unsafe { native::cpsd_one_pass_sgd(values, velocities, gradients, with) })
-}
-
-fn pointer(tensor: &Tensor) -> native::Handle {
-    tensor.as_ptr().cast_mut().cast()
-}
-
-fn answered(text: *mut c_char) -> Result<()> {
-    match super::owned_text(text) {
-        None => Ok(()),
-        Some(message) => Err(super::faults::error(&message)),
-    }
 }
 
 mod native {
