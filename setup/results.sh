@@ -1,15 +1,17 @@
 #!/bin/sh
 # Trains what docs/results.md shows of the method and writes its files under docs/results/: the CSV files, the figures and what each
-# script printed (.txt); then the tables of the page. Each part says its command and how long it took; the first that fails ends all. What
+# script printed (.txt); then the tables of the pages. Each part says its command and how long it took; the first that fails ends all. What
 # the run store holds is not trained again. PHOTOS: a folder with images, labels_words.csv, labels_objects.csv and split.csv, or
-# nothing. CPSD: the program. SEEDS and PHOTO_SEEDS: seeds of the parts. FEW: what makes the smaller parts small; MORE: further arguments of the
-# others, so that a trial of all parts takes a minute. ONLY: these parts alone, as ablation_k,ablation_objects.
+# nothing. CPSD: the program. SEEDS: seeds of the largest parts, of which the others take the first five, four or three. MORE: arguments of all
+# parts, in place of their own of the same name, so that a trial takes minutes. ONLY: these parts alone, as ablation_k,ablation_objects.
 set -eu
 cd "$(dirname "$0")/.."
 cpsd=${CPSD:-target/release/cpsd}
 seeds=${SEEDS:-0,1,2,3,4,5,6,7}
-photo_seeds=${PHOTO_SEEDS:-0,1,2,3,4,5,6,7}
-few=${FEW:-train=500 epochs=32 teacher_epochs=16}
+three=seeds=$(echo "$seeds" | cut -d, -f1-3)
+four=seeds=$(echo "$seeds" | cut -d, -f1-4)
+five=seeds=$(echo "$seeds" | cut -d, -f1-5)
+few="train=500 epochs=32 teacher_epochs=16"
 more=${MORE:-}
 kept=docs/results
 mkdir -p "$kept" out/results
@@ -24,6 +26,13 @@ part() {
     name=$1
     script=$2
     shift 2
+    left=$#
+    while [ "$left" -gt 0 ]; do
+        case " $more " in *" ${1%%=*}="*) ;; *) set -- "$@" "$1" ;; esac
+        shift
+        left=$((left - 1))
+    done
+    set -- "$@" $more
     out=
     case ",${ONLY:-$name}," in *",$name,"*) ;; *) return ;; esac
     out=out/results/$name
@@ -43,35 +52,85 @@ part() {
 # keep FILE NAME: a file of the last part, if it was not left out, becomes a file of the results.
 keep() { [ -z "$out" ] || cp "$out/$1" "$kept/$2"; }
 
-part ablation_components ablation_components "seeds=$seeds" $more
-keep ablation_components.csv ablation_components.csv
-keep ablation_differences.csv ablation_components_differences.csv
-part ablation_weight_2000 ablation_weight seeds=0 weights=0.005,0.02,0.1,0.5 $more
+# The functions below take the name of a part and arguments of its data.
+
+# The ablation with its controls.
+ablation() {
+    at=$1
+    shift
+    part "$at" ablation_components "seeds=$seeds" "$@"
+    keep ablation_components.csv "$at.csv"
+    keep ablation_differences.csv "${at}_differences.csv"
+    keep context_probe_means.csv "${at}_probe.csv"
+}
+
+# Losses of the distillation, each at several factors, as it is and scaled.
+weights() {
+    at=$1
+    shift
+    part "${at}_squares" ablation_weight methods=CPSD losses=mse,kl scales=none,gradient weights=0.02,0.05,0.1,0.5 relative=0.1,0.3,1 "$three" "$@"
+    keep ablation_weight.csv "$name.csv"
+    keep ablation_weight_best.csv "${name}_best.csv"
+    part "${at}_asl" ablation_weight methods=CPSD losses=asl scales=none,gradient weights=1,3,10 relative=0.3,1,3 "$three" "$@"
+    keep ablation_weight.csv "$name.csv"
+    keep ablation_weight_best.csv "${name}_best.csv"
+}
+
+# Candidates beside controls of equal cost.
+better() {
+    at=$1
+    shift
+    part "$at" better "$five" "$@"
+    keep better.csv "$at.csv"
+}
+
+# Points of the search for the regime in which partitions of the label graph pay.
+regime() {
+    at=$1
+    shift
+    part "$at" regime weights=1.0 "$five" "$@"
+    keep regime.csv "$at.csv"
+    keep regime_differences.csv "${at}_differences.csv"
+}
+
+# photographs LABELS FUNCTION NAME arguments: one of them on the photographs with these labels.
+photographs() {
+    labels=$1
+    what=$2
+    shift 2
+    "$what" "$@" "data=folder:$PHOTOS" "labels=labels_$labels.csv" split=split.csv
+}
+
+ablation ablation_components
+part ablation_weight_2000 ablation_weight seeds=0 weights=0.005,0.02,0.1,0.5
 keep ablation_weight.csv ablation_weight_2000.csv
 for figure in 0.02 0.5 test test_shifted; do keep "ablation_weight_$figure.png" "ablation_weight_$figure.png"; done
 part ablation_k ablation_k "seeds=$seeds" $few
 keep ablation_k.csv ablation_k.csv
 keep ablation_k_test.png ablation_k_test.png
-part ablation_weight ablation_weight "seeds=$(echo "$seeds" | cut -d, -f1-4)" $few
+part ablation_weight ablation_weight "$four" $few
 keep ablation_weight.csv ablation_weight.csv
 part departures departures "seeds=$seeds" $few
 keep departures.csv departures.csv
-part beyond beyond "seeds=$(echo "$seeds" | cut -d, -f1-4)" $few
+part beyond beyond "$four" $few
 keep beyond.csv beyond.csv
 part partition_stability partition_stability
 keep partition_stability.csv partition_stability.csv
 part partition_variants partition_stability students=true k=3 $few
 keep partition_variants.csv partition_variants.csv
+weights weight_emoji train=1000
+better better_emoji train=1000
+regime regime_emoji train=500,1000 contexts=0.5,1.0 containing=false,true
+regime gap train=1000 student_width=0,256 epochs=0,96
 
 if [ -n "${PHOTOS:-}" ]; then
-    for labels in words objects; do
-        name=ablation_photographs
-        [ $labels = words ] || name=ablation_objects
-        part $name ablation_components "data=folder:$PHOTOS" "labels=labels_$labels.csv" split=split.csv "seeds=$photo_seeds" $more
-        keep ablation_components.csv $name.csv
-        keep ablation_differences.csv ${name}_differences.csv
-    done
+    photographs words ablation ablation_photographs
+    photographs objects ablation ablation_objects
+    photographs words weights weight_words
+    photographs objects weights weight_objects
+    photographs words better better_words
+    photographs words regime regime_words train=500,0 containing=false,true
 else
-    echo "== skipped: the part on photographs (PHOTOS=DIR, a folder as shared/photos/)"
+    echo "== skipped: the parts on photographs (PHOTOS=DIR, a folder as shared/photos/)"
 fi
 "$cpsd" script docs/results/tables.rhai
