@@ -99,3 +99,37 @@ fn options_of_whoever_calls_do_not_reach_the_queue() {
     script.is_done(&cluster);
     script.check(&cluster);
 }
+
+/// Also those that follow a choice on val, whose trainings can be named only when others are there.
+#[test]
+fn the_controls_of_an_ablation_are_made_in_a_queue() {
+    let Some(cluster) = Cluster::start() else { return };
+    let script = Script::new(
+        "",
+        r#"
+        import "controls" as controls;
+        import "experiment" as experiment;
+        let trained = |seed| {
+            let options = o + #{seed: seed, epochs: 2};
+            let teaching = options + #{epochs: 1};
+            let baseline = train_teacher(data, some, options);
+            let partitions = [0, 1].map(|branch| random_partition(some, 2, #{seed: branch}));
+            controls::rows(data, baseline, partitions, options, teaching, options, 0)
+        };
+        experiment::ahead([0, 1], trained, e.get("executor") ?? "here");
+        for seed in [0, 1] {
+            for row in trained.call(seed) { print(row.method + " " + evaluate(row.model, data.test).mAP); }
+        }
+        "#,
+    );
+    script.is_done(&cluster);
+    // All was made in the queue: nothing is left for this process, and the next call asks the queue for nothing.
+    let jobs = cluster.jobs();
+    script.is_done(&cluster);
+    assert_eq!(cluster.jobs(), jobs);
+    script.check(&cluster);
+    let printed = |n: usize| std::fs::read_to_string(cluster.at(&format!("work/{n}.out"))).unwrap();
+    let (queued, here) = (printed(0), printed(2));
+    assert_eq!(queued.lines().count(), 2 * 5, "{queued}");
+    assert_eq!(queued, here);
+}

@@ -25,7 +25,8 @@ pub const WORD: Word = Word {
 [images, labels] with the logits of a teacher that is not here, a row per image of the training split in its order, the same for every view \
 of an image. \
 L = label_weight · L_cls + distill_weight · Σ_e w_e · Σ (s - t_e)² on logits (CPSD, IJCAI 2022, with the logits of the authors' code); w_e is 1/2 \
-each for two ensembles, as in the paper. Teachers see the same augmented picture as the student, in eval mode; for a fixed set of \
+each for two ensembles, as in the paper. That factor has to be found for each data set; \
+distillation: asl(), distill_scale: \"gradient\" needs none and teaches better on all that were tried (docs/results/distillation_weight.md). Teachers see the same augmented picture as the student, in eval mode; for a fixed set of \
 views their outputs are computed once and kept. The option on_epoch takes a closure, which is called with each epoch's line; loss and distillation may be closures, |logits, targets| and |student, teacher|, and schedule, augment, sampler, on_batch those of train_teacher. With mixup or cutmix the teachers must see the mixed pictures: views: 0. A distillation of three parameters, \
 |student, teacher, features|, also sees feature maps [N, C, h, w]: features.student.stage3, features.teacher.stage3 (of one teacher; \
 features.teachers[0] of several), by the numbers of the option stages; those of the last stage are as the head sees them. It is called per \
