@@ -275,7 +275,12 @@ fn the_regime_is_planned_and_swept() {
     assert!(planned.contains("68 trainings, 0 in the run store, 68 to do"), "{planned}");
     assert!(!f.join("out/regime.csv").exists());
     let printed = script(f, "regime.rhai", &[&toy[..], &["size=64"]].concat());
-    for said in ["test_shifted: mAP of the teachers of both branches and of co+dis", "above SD2", "above random", "co+dis above SD2: seeds needed on test"] {
+    for said in [
+        "test_shifted: mAP of the teachers of both branches and of co+dis",
+        "above SD2",
+        "above random",
+        "co+dis above SD2: seeds needed on test",
+    ] {
         assert!(printed.contains(said), "no {said:?} in\n{printed}");
     }
     // No factor of the method varies.

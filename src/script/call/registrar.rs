@@ -64,6 +64,14 @@ impl WordRegistrar<'_> {
         }
         self
     }
+
+    /// Registers a form that only reads its first argument, which is not copied: the elements of an array may be many.
+    pub fn reading<T: Clone + 'static, Marker, F: MethodForm<T, Marker>>(&mut self, form: F) -> &mut Self {
+        let mut first =
+            MemberRegistrar { module: self.module, engine: self.engine, host: self.host, kind: PhantomData };
+        first.method(self.name, form);
+        self
+    }
 }
 
 /// Registers the fields, methods and operators of one kind of value, whose Rust type is `T`.
