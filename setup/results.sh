@@ -120,7 +120,7 @@ part partition_variants partition_stability students=true k=3 $few
 keep partition_variants.csv partition_variants.csv
 weights weight_emoji train=1000
 better better_emoji train=1000
-regime regime_emoji train=500,1000 contexts=0.5,1.0 containing=false,true
+regime regime_emoji train=500 contexts=0.5,1.0 containing=false,true
 regime gap train=1000 student_width=0,256 epochs=0,96
 
 if [ -n "${PHOTOS:-}" ]; then

@@ -1,12 +1,14 @@
 //! k-means: greedy k-means++ seeding, Lloyd's steps, parallel restarts, no empty part.
 
+use std::array::from_fn;
+
 use rand::RngExt;
 use rayon::prelude::*;
 
 use super::task_sizes::fill_empty;
 use crate::activity;
 use crate::error::Result;
-use crate::graph::spectral::{Points, distance2};
+use crate::graph::spectral::{Points, distance2, for_wide_vectors};
 use crate::random::{Generator, Use, indexed};
 
 /// A local optimum.
@@ -44,10 +46,7 @@ fn run(points: &Points, k: usize, rng: &mut Generator) -> Clustering {
     let mut assignment = vec![0; m];
     let mut previous = Vec::new();
     for _ in 0..STEPS {
-        let mut nearest = Nearest::new(&centroids, dim);
-        for (i, part) in assignment.iter_mut().enumerate() {
-            *part = nearest.to(points.row(i));
-        }
+        Nearest::new(&centroids, dim).to_all(points, &mut assignment);
         fill_empty(points, &mut assignment, k);
         centroids = points.centroids(&assignment, k);
         if assignment == previous {
@@ -61,35 +60,59 @@ fn run(points: &Points, k: usize, rng: &mut Generator) -> Clustering {
 
 /// Finds the nearest of k points; of equally near ones the first.
 pub struct Nearest {
-    /// dim × k: coordinate by coordinate, so that the k sums are vectorised.
-    coordinates: Vec<f64>,
-    distances: Vec<f64>,
+    /// For each [`LANES`] of the points, coordinate by coordinate, theirs; infinite behind the last one.
+    lanes: Vec<[f64; LANES]>,
+    dim: usize,
 }
+
+/// Distances that are summed at once.
+const LANES: usize = 8;
 
 impl Nearest {
     /// `centroids` is k × `dim`, row-major.
     pub fn new(centroids: &[f64], dim: usize) -> Self {
         let k = centroids.len() / dim;
-        let coordinates = (0..dim * k).map(|at| centroids[at % k * dim + at / k]).collect();
-        Nearest { coordinates, distances: vec![0.0; k] }
+        let coordinate = |t: usize, d: usize| if t < k { centroids[t * dim + d] } else { f64::INFINITY };
+        let lanes = (0..k.div_ceil(LANES) * dim)
+            .map(|at| from_fn(|lane| coordinate(at / dim * LANES + lane, at % dim)))
+            .collect();
+        Nearest { lanes, dim }
     }
 
-    #[inline]
-    pub fn to(&mut self, point: &[f64]) -> usize {
-        let k = self.distances.len();
-        self.distances.fill(0.0);
-        for (&x, of_centroids) in point.iter().zip(self.coordinates.chunks_exact(k)) {
-            for (d, &c) in self.distances.iter_mut().zip(of_centroids) {
+    pub fn to(&self, point: &[f64]) -> usize {
+        nearest(&self.lanes, self.dim, point)
+    }
+
+    /// That to each point.
+    pub fn to_all(&self, points: &Points, parts: &mut [usize]) {
+        all_nearest(&self.lanes, self.dim, points, parts);
+    }
+}
+
+#[inline(always)]
+fn nearest(lanes: &[[f64; LANES]], dim: usize, point: &[f64]) -> usize {
+    let mut best = (f64::INFINITY, 0);
+    for (block, of_block) in lanes.chunks_exact(dim).enumerate() {
+        let mut distances = [0.0; LANES];
+        for (&x, of_centroids) in point.iter().zip(of_block) {
+            for (d, &c) in distances.iter_mut().zip(of_centroids) {
                 *d += (x - c) * (x - c);
             }
         }
-        let mut best = (f64::INFINITY, 0);
-        for (t, &d) in self.distances.iter().enumerate() {
+        for (lane, d) in distances.into_iter().enumerate() {
             if d < best.0 {
-                best = (d, t);
+                best = (d, block * LANES + lane);
             }
         }
-        best.1
+    }
+    best.1
+}
+
+for_wide_vectors! {
+    fn all_nearest(lanes: &[[f64; LANES]], dim: usize, points: &Points, parts: &mut [usize]) {
+        for (i, part) in parts.iter_mut().enumerate() {
+            *part = nearest(lanes, dim, points.row(i));
+        }
     }
 }
 

@@ -1,11 +1,16 @@
 //! The normalised cut of an assignment of labels to tasks, and its z score among random ones.
 
+use std::array::from_fn;
+
 use rayon::prelude::*;
 
 use crate::activity;
 use crate::error::{Error, Result};
 use crate::graph::spectral::{Affinity, Weights};
 use crate::random::{Use, indexed, shuffle};
+
+/// Divisions for which the weights are read once: as many as two vectors of AVX2 hold sums.
+const AT_ONCE: usize = 8;
 
 /// A cut compared with those of random partitions of the same sizes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,6 +23,11 @@ pub struct ZScore {
     pub sd: f64,
     /// Number of random partitions.
     pub draws: usize,
+}
+
+/// The tasks of an order of labels: task t ends before `ends[t]`.
+fn tasks_of<'a>(order: &'a [usize], ends: &[usize]) -> Vec<&'a [usize]> {
+    (0..ends.len()).map(|t| &order[if t == 0 { 0 } else { ends[t - 1] }..ends[t]]).collect()
 }
 
 /// The parts of an affinity that cuts are computed from.
@@ -43,16 +53,16 @@ impl<'a> Graph<'a> {
         for (i, &t) in assignment.iter().enumerate() {
             members[t].push(i);
         }
-        let members: Vec<&[usize]> = members.iter().map(Vec::as_slice).collect();
-        self.ncut_of(&members)
+        self.ncuts_of(&[members.iter().map(Vec::as_slice).collect()])[0]
     }
 
-    /// The normalised cut of tasks given as lists of positions.
-    fn ncut_of(&self, tasks: &[&[usize]]) -> f64 {
-        let inside = match self.weights {
+    /// The normalised cuts of up to [`AT_ONCE`] divisions into tasks, which are lists of positions.
+    fn ncuts_of(&self, divisions: &[Vec<&[usize]>]) -> Vec<f64> {
+        let k = divisions.first().map_or(0, Vec::len);
+        let inside: Vec<[f64; AT_ONCE]> = match self.weights {
             // Only the pairs within tasks are read, a small part of all.
             Weights::Dense(matrix) => {
-                let of_task = |task: &&[usize]| -> f64 {
+                let of_task = |task: &[usize]| -> f64 {
                     let pairs = task.iter().enumerate().map(|(at, &i)| {
                         let column = matrix.column(i);
                         let column = column.as_slice();
@@ -60,12 +70,16 @@ impl<'a> Graph<'a> {
                     });
                     2.0 * pairs.sum::<f64>()
                 };
-                tasks.iter().map(of_task).collect()
+                (0..k).map(|t| from_fn(|n| divisions.get(n).map_or(0.0, |tasks| of_task(tasks[t])))).collect()
             }
             Weights::Sparse { .. } => {
-                let mut assignment = vec![0u32; self.len()];
-                tasks.iter().enumerate().for_each(|(t, task)| task.iter().for_each(|&i| assignment[i] = t as u32));
-                self.weights.inside(&assignment, tasks.len())
+                let mut assignments = vec![[0; AT_ONCE]; self.len()];
+                for (n, tasks) in divisions.iter().enumerate() {
+                    for (t, task) in tasks.iter().enumerate() {
+                        task.iter().for_each(|&i| assignments[i][n] = t as u32);
+                    }
+                }
+                self.weights.inside(&assignments, k)
             }
         };
         let of_task = |(task, inside): (&&[usize], f64)| {
@@ -73,7 +87,10 @@ impl<'a> Graph<'a> {
             let inside = inside + self.own * task.len() as f64;
             if volume > 0.0 { (volume - inside) / volume } else { 0.0 }
         };
-        tasks.iter().zip(inside).map(of_task).sum()
+        let of = |(n, tasks): (usize, &Vec<&[usize]>)| {
+            tasks.iter().zip(inside.iter().map(|sums| sums[n])).map(of_task).sum()
+        };
+        divisions.iter().enumerate().map(of).collect()
     }
 
     /// The z score of `cut`, which is that of the assignment. See [`z_score`](super::z_score()).
@@ -95,18 +112,19 @@ impl<'a> Graph<'a> {
             end += *e;
             *e = end;
         });
+        let order_of = |draw: usize| {
+            let mut order: Vec<usize> = (0..self.len()).collect();
+            shuffle(&mut order, &mut indexed(seed, Use::ZScore, draw as u64));
+            order
+        };
         let activity = activity::current();
-        let cuts: Vec<f64> = (0..draws)
-            .into_par_iter()
-            .with_min_len(8)
-            .map(|draw| {
-                activity.check()?;
-                let mut order: Vec<usize> = (0..self.len()).collect();
-                shuffle(&mut order, &mut indexed(seed, Use::ZScore, draw as u64));
-                let tasks = (0..k).map(|t| &order[if t == 0 { 0 } else { ends[t - 1] }..ends[t]]);
-                Ok(self.ncut_of(&tasks.collect::<Vec<_>>()))
-            })
-            .collect::<Result<_>>()?;
+        let some = |draws: Vec<usize>| {
+            activity.check()?;
+            let orders: Vec<Vec<usize>> = draws.into_iter().map(order_of).collect();
+            let divided: Vec<Vec<&[usize]>> = orders.iter().map(|order| tasks_of(order, &ends)).collect();
+            Ok(self.ncuts_of(&divided))
+        };
+        let cuts = (0..draws).into_par_iter().chunks(AT_ONCE).map(some).collect::<Result<Vec<_>>>()?.concat();
         let mean = cuts.iter().sum::<f64>() / draws as f64;
         let sd = (cuts.iter().map(|c| (c - mean) * (c - mean)).sum::<f64>() / (draws - 1) as f64).sqrt();
         if sd <= 1e-12 * mean.abs().max(1.0) {

@@ -43,7 +43,7 @@ pub fn lloyd_mismatches(affinity: &Affinity, partition: &Partition, embedding: E
     let vectors = affinity.smallest(partition.k())?.vectors;
     let points = Points::embed(&vectors, affinity.degrees(), embedding, affinity.branch());
     let centroids = points.centroids(&assignment, partition.k());
-    let mut nearest = kmeans::Nearest::new(&centroids, points.dim);
+    let nearest = kmeans::Nearest::new(&centroids, points.dim);
     Ok((0..points.len()).filter(|&i| nearest.to(points.row(i)) != assignment[i]).count())
 }
 

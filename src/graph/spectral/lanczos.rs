@@ -1,10 +1,12 @@
 //! The smallest eigenpairs of a large symmetric operator: block Lanczos with thick restarts.
 
+use std::array::from_fn;
+
 use nalgebra::{DMatrix, SymmetricEigen};
 use rand::RngExt;
 use rayon::prelude::*;
 
-use super::vector_block::{BLOCK, Row, add_scaled};
+use super::vector_block::{BLOCK, Row, add_combined, products};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
@@ -24,6 +26,8 @@ const TOLERANCE: f64 = 1e-9;
 const BLOCKS_PER_CYCLE: usize = 10;
 /// Applications of the operator after which the search fails.
 const MOST_APPLICATIONS: usize = 20_000;
+/// Rows of a block that one thread works on at once.
+const PIECE: usize = 256;
 /// A column whose length falls by this factor in orthogonalisation was in the space already.
 const LOST: f64 = 1e-10;
 
@@ -123,28 +127,14 @@ pub fn smallest(operator: &dyn Operator, k: usize, locked: &DMatrix<f64>) -> Res
 
 /// Bᵀ X for every block B of the basis: entry (r, c) belongs to column r of B and column c of X.
 fn project(basis: &[Vec<Row>], x: &[Row]) -> Vec<[Row; BLOCK]> {
-    let of = |block: &Vec<Row>| {
-        let mut product = [[0.0; BLOCK]; BLOCK];
-        for (q, x) in block.iter().zip(x) {
-            for r in 0..BLOCK {
-                add_scaled(&mut product[r], q[r], x);
-            }
-        }
-        product
-    };
-    basis.par_iter().map(of).collect()
+    basis.par_iter().map(|block| products(block, x)).collect()
 }
 
 /// X − Σ B C over the blocks B of a basis.
 fn subtract(x: &mut [Row], basis: &[Vec<Row>], coefficients: &[[Row; BLOCK]]) {
-    const PIECE: usize = 256;
     x.par_chunks_mut(PIECE).enumerate().for_each(|(piece, rows)| {
         for (block, c) in basis.iter().zip(coefficients) {
-            for (q, x) in block[piece * PIECE..].iter().zip(rows.iter_mut()) {
-                for r in 0..BLOCK {
-                    add_scaled(x, -q[r], &c[r]);
-                }
-            }
+            add_combined(rows, &block[piece * PIECE..], &c.map(|row| row.map(|c| -c)));
         }
     });
 }
@@ -209,15 +199,12 @@ fn lengths(block: &[Row]) -> Row {
 fn combined(basis: &[Vec<Row>], turn: &DMatrix<f64>) -> Vec<Vec<Row>> {
     let m = basis.first().map_or(0, Vec::len);
     let of = |b: usize| {
+        let turns: Vec<[Row; BLOCK]> =
+            (0..basis.len()).map(|at| from_fn(|r| from_fn(|c| turn[(at * BLOCK + r, b * BLOCK + c)]))).collect();
         let mut out = vec![[0.0; BLOCK]; m];
-        out.par_iter_mut().with_min_len(256).enumerate().for_each(|(i, out)| {
-            for (at, block) in basis.iter().enumerate() {
-                for (r, value) in block[i].iter().enumerate() {
-                    let from = at * BLOCK + r;
-                    for c in 0..BLOCK {
-                        out[c] += value * turn[(from, b * BLOCK + c)];
-                    }
-                }
+        out.par_chunks_mut(PIECE).enumerate().for_each(|(piece, rows)| {
+            for (block, turn) in basis.iter().zip(&turns) {
+                add_combined(rows, &block[piece * PIECE..], turn);
             }
         });
         out
@@ -229,7 +216,7 @@ fn combined(basis: &[Vec<Row>], turn: &DMatrix<f64>) -> Vec<Vec<Row>> {
 fn blocks_of(columns: &DMatrix<f64>) -> Vec<Vec<Row>> {
     let entry = |i: usize, j: usize| if j < columns.ncols() { columns[(i, j)] } else { 0.0 };
     (0..columns.ncols().div_ceil(BLOCK))
-        .map(|b| (0..columns.nrows()).map(|i| std::array::from_fn(|c| entry(i, b * BLOCK + c))).collect())
+        .map(|b| (0..columns.nrows()).map(|i| from_fn(|c| entry(i, b * BLOCK + c))).collect())
         .collect()
 }
 

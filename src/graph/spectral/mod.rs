@@ -21,5 +21,6 @@ pub use eigen::{Eigen, largest};
 pub use eigengap::{SuggestedK, suggest_k};
 pub use embedding::{Embedding, Points, distance2};
 pub use lanczos::Operator;
+pub(in crate::graph) use vector_block::for_wide_vectors;
 pub use vector_block::{BLOCK, Row, add_scaled, sum};
 pub use weights::Weights;

@@ -1,10 +1,12 @@
 //! `Weights`: the weights P of a label graph, as a square table or as a constant and the pairs seen.
 
+use std::array::from_fn;
+
 use nalgebra::DMatrix;
 use rayon::prelude::*;
 
 use super::symmetric_rows::SymmetricRows;
-use super::vector_block::{BLOCK, Row, add_scaled, sum};
+use super::vector_block::{BLOCK, Row, for_wide_vectors, sum, sum_at, sum_of};
 
 /// P, symmetric with a zero diagonal.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,39 +70,35 @@ impl Weights {
         }
     }
 
-    /// Σ_{i, j in t} P_ij for each task t of k.
-    pub fn inside(&self, assignment: &[u32], k: usize) -> Vec<f64> {
-        let own = |i: usize| -> f64 {
-            let task = assignment[i];
+    /// Σ_{i, j in t} P_ij for each task t of k, for N assignments at once: the weights are read once for all of them.
+    pub fn inside<const N: usize>(&self, assignments: &[[u32; N]], k: usize) -> Vec<[f64; N]> {
+        let own = |i: usize| -> [f64; N] {
             match self {
                 Weights::Dense(matrix) => {
-                    let column = matrix.column(i);
-                    let column = column.as_slice().iter().zip(assignment);
-                    column.filter(|(_, t)| **t == task).map(|(w, _)| w).sum()
+                    let mut sum = [0.0; N];
+                    for (w, tasks) in matrix.column(i).iter().zip(assignments) {
+                        (0..N).filter(|&n| tasks[n] == assignments[i][n]).for_each(|n| sum[n] += w);
+                    }
+                    sum
                 }
                 Weights::Sparse { plus, sign, .. } => {
                     let (columns, values) = plus.row(i);
-                    let within = |j: u32, w: f64| if assignment[j as usize] == task { w } else { 0.0 };
-                    // Four independent sums: a single one would wait for each addition.
-                    let mut sums = [0.0; 4];
-                    let (fours, rest) = columns.as_chunks::<4>();
-                    let (four_values, rest_values) = values.as_chunks::<4>();
-                    for (js, ws) in fours.iter().zip(four_values) {
-                        (0..4).for_each(|b| sums[b] += within(js[b], ws[b]));
-                    }
-                    rest.iter().zip(rest_values).for_each(|(&j, &w)| sums[0] += within(j, w));
-                    sign * ((sums[0] + sums[1]) + (sums[2] + sums[3]))
+                    within(columns, values, assignments, &assignments[i]).map(|sum| sign * sum)
                 }
             }
         };
-        let of_labels: Vec<f64> = (0..self.len()).into_par_iter().with_min_len(64).map(own).collect();
-        let (mut inside, mut sizes) = (vec![0.0; k], vec![0usize; k]);
-        for (&task, own) in assignment.iter().zip(of_labels) {
-            inside[task as usize] += own;
-            sizes[task as usize] += 1;
+        let of_labels: Vec<[f64; N]> = (0..self.len()).into_par_iter().with_min_len(64).map(own).collect();
+        let (mut inside, mut sizes) = (vec![[0.0; N]; k], vec![[0usize; N]; k]);
+        for (tasks, own) in assignments.iter().zip(of_labels) {
+            for n in 0..N {
+                inside[tasks[n] as usize][n] += own[n];
+                sizes[tasks[n] as usize][n] += 1;
+            }
         }
         if let Weights::Sparse { base, .. } = self {
-            inside.iter_mut().zip(sizes).for_each(|(sum, n)| *sum += base * (n * n.saturating_sub(1)) as f64);
+            for (sums, sizes) in inside.iter_mut().zip(sizes) {
+                (0..N).for_each(|n| sums[n] += base * (sizes[n] * sizes[n].saturating_sub(1)) as f64);
+            }
         }
         inside
     }
@@ -111,19 +109,13 @@ impl Weights {
             Weights::Sparse { base, .. } if *base != 0.0 => sum(x),
             _ => [0.0; BLOCK],
         };
-        y.par_iter_mut().with_min_len(32).enumerate().for_each(|(i, out)| {
-            let mut seen = [0.0; BLOCK];
-            match self {
-                Weights::Dense(matrix) => {
-                    matrix.column(i).iter().zip(x).for_each(|(&w, x)| add_scaled(&mut seen, w, x));
-                    *out = seen;
-                }
-                Weights::Sparse { plus, base, sign } => {
-                    let (columns, values) = plus.row(i);
-                    columns.iter().zip(values).for_each(|(&j, &w)| add_scaled(&mut seen, w, &x[j as usize]));
-                    for b in 0..BLOCK {
-                        out[b] = base * (total[b] - x[i][b]) + sign * seen[b];
-                    }
+        y.par_iter_mut().with_min_len(32).enumerate().for_each(|(i, out)| match self {
+            Weights::Dense(matrix) => *out = sum_of(matrix.column(i).as_slice(), x),
+            Weights::Sparse { plus, base, sign } => {
+                let (columns, values) = plus.row(i);
+                let seen = sum_at(columns, values, x);
+                for b in 0..BLOCK {
+                    out[b] = base * (total[b] - x[i][b]) + sign * seen[b];
                 }
             }
         });
@@ -160,10 +152,9 @@ impl Weights {
         let mut component = vec![NONE; self.len()];
         let mut found = 0;
         let mut open = Vec::new();
-        for first in 0..self.len() {
-            if component[first] != NONE {
-                continue;
-            }
+        // Those in no component yet, ascending: where almost all labels are joined, each is looked at a few times.
+        let mut left: Vec<usize> = (0..self.len()).collect();
+        while let Some(&first) = left.first() {
             component[first] = found;
             open.push(first);
             while let Some(i) = open.pop() {
@@ -187,18 +178,41 @@ impl Weights {
                             // Joined to all labels except those whose own weight cancels the constant.
                             let mut apart =
                                 columns.iter().zip(values).filter(|(_, w)| base + sign * **w <= 0.0).peekable();
-                            for j in 0..plus.len() {
-                                if apart.next_if(|(a, _)| **a as usize == j).is_none() {
+                            left.retain(|&j| {
+                                while apart.next_if(|(a, _)| (**a as usize) < j).is_some() {}
+                                let joined = apart.next_if(|(a, _)| **a as usize == j).is_none();
+                                if joined {
                                     visit(j);
                                 }
-                            }
+                                !joined
+                            });
                         }
                     }
                 }
             }
             found += 1;
+            left.retain(|&j| component[j] == NONE);
         }
         component
+    }
+}
+
+for_wide_vectors! {
+    /// Σ w over the entries of a row whose label is in the task of `own`, for each assignment.
+    fn within<const N: usize>(columns: &[u32], values: &[f64], assignments: &[[u32; N]], own: &[u32; N]) -> [f64; N] {
+        // Four independent sums: a single one would wait for each addition.
+        let mut sums = [[0.0; N]; 4];
+        let add = |sum: &mut [f64; N], j: u32, w: f64| {
+            let tasks = &assignments[j as usize];
+            (0..N).for_each(|n| sum[n] += if tasks[n] == own[n] { w } else { 0.0 });
+        };
+        let (fours, rest) = columns.as_chunks::<4>();
+        let (four_values, rest_values) = values.as_chunks::<4>();
+        for (js, ws) in fours.iter().zip(four_values) {
+            (0..4).for_each(|b| add(&mut sums[b], js[b], ws[b]));
+        }
+        rest.iter().zip(rest_values).for_each(|(&j, &w)| add(&mut sums[0], j, w));
+        from_fn(|n| (sums[0][n] + sums[1][n]) + (sums[2][n] + sums[3][n]))
     }
 }
 
@@ -235,8 +249,16 @@ mod tests {
             let close = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(x, y)| (x - y).abs() < 1e-12);
             assert!((sparse.to_dense() - dense.to_dense()).abs().max() < 1e-15);
             assert!(close(&sparse.row_sums(), &dense.row_sums()));
-            let assignment: Vec<u32> = (0..m as u32).map(|i| i * i % 3).collect();
-            assert!(close(&sparse.inside(&assignment, 3), &dense.inside(&assignment, 3)));
+            let assignments: Vec<[u32; 2]> = (0..m as u32).map(|i| [i * i % 3, i / 15]).collect();
+            let (a, b) = (sparse.inside(&assignments, 3), dense.inside(&assignments, 3));
+            assert!(close(a.as_flattened(), b.as_flattened()));
+            let by_pairs = |task: u32, n: usize| -> f64 {
+                let of = |i: usize| assignments[i][n] == task;
+                (0..m * m).filter(|ij| of(ij / m) && of(ij % m)).map(|ij| sparse.get(ij / m, ij % m)).sum()
+            };
+            for (at, sums) in a.iter().enumerate() {
+                assert!(close(sums, &[by_pairs(at as u32, 0), by_pairs(at as u32, 1)]));
+            }
             let x: Vec<Row> = (0..m).map(|i| std::array::from_fn(|b| ((i * 3 + b * 7) as f64).cos())).collect();
             let (mut y, mut z) = (vec![[0.0; BLOCK]; m], vec![[0.0; BLOCK]; m]);
             sparse.apply(&x, &mut y);
