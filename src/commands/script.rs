@@ -21,7 +21,7 @@ use cpsd::say_error;
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 pub struct Args {
-    /// Once for every combination of arguments that are lists: k=2,3 seed=0,1 makes four
+    /// Once for every combination of arguments that are lists: k=2,3 seed=0,1 makes four, xs=[1,2],[3] two
     #[arg(long)]
     multirun: bool,
     /// The script; - reads it from standard input
@@ -36,7 +36,7 @@ impl Args {
     pub fn typed(&self) -> Typed<'_> {
         let values = self.arguments.iter().filter_map(|word| word.split_once('=')).map(|(_, value)| value);
         // A list of values, for --multirun or the script.
-        let paths = values.flat_map(|value| std::iter::once(value).chain(value.split(','))).map(str::to_string);
+        let paths = values.flat_map(|value| std::iter::once(value).chain(arguments::parts(value))).map(str::to_string);
         let script = (!is_standard_input(&self.file)).then_some(&*self.file);
         Typed { script, paths: paths.collect() }
     }
@@ -159,7 +159,7 @@ fn multiple(session: &mut Session, script: &Script, words: &[String]) -> Result<
     let mut combinations: Vec<Vec<String>> = vec![vec![]];
     for word in words {
         let choices: Vec<String> = match word.split_once('=') {
-            Some((key, values)) => values.split(',').map(|v| format!("{key}={v}")).collect(),
+            Some((key, values)) => arguments::parts(values).into_iter().map(|v| format!("{key}={v}")).collect(),
             None => vec![word.clone()],
         };
         combinations = combinations

@@ -40,6 +40,31 @@ pub fn declared(session: &Session, text: &str, name: &str) -> Result<Vec<Declare
     Ok(found.into_iter().map(|(_, d)| d).collect())
 }
 
+/// The parts of an argument between commas; one within brackets or quotes parts nothing. A quotation mark inside a word is a letter as any other.
+pub fn parts(text: &str) -> Vec<&str> {
+    let (mut parts, mut begin) = (Vec::new(), 0);
+    let (mut depth, mut quoted, mut last) = (0_usize, false, ',');
+    for (at, c) in text.char_indices() {
+        match c {
+            '"' if quoted => quoted = false,
+            _ if quoted => {}
+            '"' if matches!(last, ',' | '[') => quoted = true,
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                parts.push(&text[begin..at]);
+                begin = at + 1;
+            }
+            _ => {}
+        }
+        if !c.is_whitespace() {
+            last = c;
+        }
+    }
+    parts.push(&text[begin..]);
+    parts
+}
+
 /// A default as written on the command line.
 fn written(expr: &Expr) -> String {
     match expr.get_literal_value(None) {
@@ -51,5 +76,30 @@ fn written(expr: &Expr) -> String {
             Expr::Array(items, _) => items.iter().map(written).collect::<Vec<_>>().join(","),
             _ => "...".into(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_in_brackets_and_quotes_part_nothing() {
+        for (text, expected) in [
+            ("2,3", "2|3"),
+            ("[1,2]", "[1,2]"),
+            ("[1,2],[3]", "[1,2]|[3]"),
+            ("[[1,2],[3]],4", "[[1,2],[3]]|4"),
+            ("\"a,b\",c", "\"a,b\"|c"),
+            ("[\"a]\", \"b,c\"] , d", "[\"a]\", \"b,c\"] | d"),
+            // Inches.
+            ("5\",6\"", "5\"|6\""),
+            ("a],b", "a]|b"),
+            ("[1,2", "[1,2"),
+            ("é,,ü", "é||ü"),
+            ("", ""),
+        ] {
+            assert_eq!(parts(text).join("|"), expected, "{text}");
+        }
     }
 }

@@ -622,6 +622,12 @@ fn a_script_runs_for_every_combination_of_its_arguments() {
     let all = cpsd(f, &["script", "--multirun", "s.rhai", "k=2,3", "seed=0,1"]);
     let printed: Vec<String> = out(&all).lines().filter(|l| !l.starts_with("==")).map(str::to_string).collect();
     assert_eq!(printed, ["2 0", "2 1", "3 0", "3 1"], "{}", err(&all));
+    // A list in brackets is one value.
+    std::fs::write(f.join("l.rhai"), "print(arg(\"xs\", [0])); print(arg(\"names\", [\"\"]));").unwrap();
+    let lists = cpsd(f, &["script", "--multirun", "l.rhai", "xs=[1,2],[3]", "names=[\"a,b\",c]"]);
+    let printed: Vec<String> = out(&lists).lines().filter(|l| !l.starts_with("==")).map(str::to_string).collect();
+    let names = "[\"a,b\", \"c\"]";
+    assert_eq!(printed, ["[1, 2]", names, "[3]", names], "{}", err(&lists));
     let some = cpsd(f, &["script", "--multirun", "s.rhai", "k=9,4"]);
     assert_eq!(some.status.code(), Some(1));
     assert!(out(&some).contains("4 0") && err(&some).contains("1 of 2 runs failed"), "{}", err(&some));

@@ -3,6 +3,7 @@
 use rhai::Dynamic;
 
 use crate::error::{Error, Result};
+use crate::script::arguments::parts;
 use crate::script::call::Call;
 use crate::script::show;
 use crate::script::word::{Chapter, Example, Word};
@@ -85,7 +86,7 @@ fn items_of(text: &str) -> Option<Vec<&str>> {
         let is_whole = quoted || !item.is_empty() && !item.contains(['"', '[', ']']);
         is_whole.then_some(inner)
     };
-    text.split(',').map(|part| item(part).map(|inner| &part.trim()[inner])).collect()
+    parts(text).into_iter().map(|part| item(part).map(|inner| &part.trim()[inner])).collect()
 }
 
 fn guess(text: &str) -> Dynamic {
@@ -111,6 +112,7 @@ mod tests {
             ("", ""),
             ("[]", ""),
             ("é,ü", "é|ü"),
+            ("\"a,b\", c", "a,b|c"),
         ] {
             assert_eq!(of(text).as_deref(), Some(items), "{text}");
         }
