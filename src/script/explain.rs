@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use parking_lot::Mutex;
-use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Map, Position};
 
 use super::errors::{Raised, StopRequest};
 use super::{copies, habits, spans, syntax, vocabulary};
@@ -44,6 +44,19 @@ static CLOSURES: Mutex<BTreeMap<String, Parameters>> = Mutex::new(BTreeMap::new(
 /// Notes how a closure is written: an error that a script caught is explained where no session is at hand.
 pub fn note_closure(name: &str, parameters: Parameters) {
     CLOSURES.lock().insert(name.to_string(), parameters);
+}
+
+/// A closure by the parameters that it still takes: `|a, b| ...`; None for a function with a name.
+pub fn written_closure(closure: &FnPtr) -> Option<String> {
+    let name = closure.fn_name();
+    let known = CLOSURES.lock().get(name).cloned();
+    match known {
+        Some(Parameters { captured, names }) => {
+            let given = closure.curry().len().saturating_sub(captured);
+            Some(format!("|{}| ...", names.get(given..).unwrap_or_default().join(", ")))
+        }
+        None => name.starts_with("anon$").then(|| "|...| ...".to_string()),
+    }
 }
 
 /// The sentence for an error that is not one of our own.

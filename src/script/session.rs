@@ -340,10 +340,10 @@ impl Session {
         self.variable_names().into_iter().map(describe).collect()
     }
 
-    /// Name and parameters of each function that the user has defined.
+    /// Name and parameters of each function that the user has defined. Closures have no name.
     pub fn function_signatures(&self) -> Vec<String> {
-        let mut all: Vec<String> =
-            self.functions.iter_functions().map(|f| format!("{}({})", f.name, f.params.join(", "))).collect();
+        let functions = self.functions.iter_functions().filter(|f| !f.name.starts_with("anon$"));
+        let mut all: Vec<String> = functions.map(|f| format!("{}({})", f.name, f.params.join(", "))).collect();
         all.sort();
         all
     }
