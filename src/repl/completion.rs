@@ -14,10 +14,9 @@ use super::texts::Texts;
 use super::{commands, infer};
 use crate::runs::RunStore;
 use crate::script::library_docs::library_functions;
-use crate::script::modules::embedded_names;
 use crate::script::session::Session;
 use crate::script::tokens::is_word;
-use crate::script::{docs, option_parts, own_types, show, vocabulary};
+use crate::script::{docs, modules, option_parts, own_types, show, vocabulary};
 use crate::training::overview::{Listed, RunFilter, overview};
 
 /// The names of a session, taken anew before each line.
@@ -35,6 +34,8 @@ pub struct Names {
     runs: Option<PathBuf>,
     /// They are those of a text that is not run, its own variables too; else those that an input makes come to them.
     is_text: bool,
+    /// The name of that text, beside whose file libraries are looked for.
+    importer: Option<String>,
     files: FilenameCompleter,
 }
 
@@ -109,14 +110,15 @@ impl Names {
         if let Some(receiver) = at.indexed {
             return self.fields(receiver);
         }
-        self.named(head, &at, begun).into_iter().map(str::to_string).collect()
+        if last_word(head) == "import" {
+            let files = modules::files_from(begun, self.importer.as_deref());
+            return modules::embedded_names().map(str::to_string).chain(files).collect();
+        }
+        self.named(&at, begun).into_iter().map(str::to_string).collect()
     }
 
     /// The same where the string is no key in an index.
-    fn named(&self, head: &str, at: &Context, begun: &str) -> Vec<&str> {
-        if last_word(head) == "import" {
-            return embedded_names().collect();
-        }
+    fn named(&self, at: &Context, begun: &str) -> Vec<&str> {
         let word = at.call.filter(|_| !at.is_method).and_then(vocabulary::find);
         if at.key.is_some() {
             let path = at.path_of_value();
@@ -312,10 +314,15 @@ impl Completer for Names {
 }
 
 impl Names {
-    /// The names of a text that is not run: the kinds of variables, of fields and of elements by their paths; signatures of functions;
+    /// The names of a text, called `name`, that is not run: the kinds of variables, of fields and of elements by their paths; signatures of functions;
     /// libraries, each with the names of its functions.
-    pub fn of(variables: Vec<(String, String)>, functions: Vec<String>, libraries: Vec<(String, Vec<String>)>) -> Self {
-        Names { variables, functions, libraries, is_text: true, ..Names::default() }
+    pub fn of(
+        name: &str,
+        variables: Vec<(String, String)>,
+        functions: Vec<String>,
+        libraries: Vec<(String, Vec<String>)>,
+    ) -> Self {
+        Names { variables, functions, libraries, is_text: true, importer: Some(name.to_string()), ..Names::default() }
     }
 
     /// What fits at the end of `before`, and the byte at which it begins. None in a string that may hold anything, such as a path.
@@ -394,7 +401,7 @@ impl Names {
             docs::names().for_each(|name| all.push(name));
             all.extend(self.variable_names());
         } else {
-            embedded_names().for_each(|name| all.push(name));
+            modules::embedded_names().for_each(|name| all.push(name));
         }
         (from, pairs(all, name))
     }
