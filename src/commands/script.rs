@@ -45,7 +45,7 @@ impl Args {
 pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
     let run = if args.multirun { multiple } else { once };
     if !is_standard_input(&args.file)
-        && let Some(sentence) = absent(&args.file)
+        && let Some(sentence) = absent("file", &args.file)
     {
         say_error!("cpsd: {sentence}");
         return Ok(exit::BAD_COMMAND_LINE);
@@ -54,12 +54,13 @@ pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
     run(session, &script, &args.arguments)
 }
 
-fn is_standard_input(file: &Path) -> bool {
+/// Whether a file of the command line means standard input.
+pub fn is_standard_input(file: &Path) -> bool {
     file == Path::new("-")
 }
 
-/// A sentence about a script that is not there, with the nearest file of its folder.
-pub fn absent(file: &Path) -> Option<String> {
+/// A sentence about a script that is not there, with the nearest file of its folder; `what` is what could be there.
+pub fn absent(what: &str, file: &Path) -> Option<String> {
     if std::fs::symlink_metadata(file).is_ok() || file.try_exists().is_err() {
         return None;
     }
@@ -69,7 +70,7 @@ pub fn absent(file: &Path) -> Option<String> {
         own::entries(folder).map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     let near = nearest(&name, beside.iter().map(String::as_str)).map(|near| file.with_file_name(near));
     let near = near.map(|near| format!("; did you mean \"{}\"?", near.display()));
-    Some(format!("there is no file \"{}\"{}", file.display(), near.unwrap_or_default()))
+    Some(format!("there is no {what} \"{}\"{}", file.display(), near.unwrap_or_default()))
 }
 
 /// What is no file but can be read once: a pipe, as `<(...)` of a shell makes one, or a device.

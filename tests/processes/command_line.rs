@@ -138,6 +138,9 @@ fn scripts_take_arguments_and_list_them() {
         assert_eq!((missing.status.code(), err(&missing).as_str()), (Some(2), sentence), "{arguments:?}");
     }
     assert_eq!(cpsd(f, &["check", "s.rhai"]).status.code(), Some(0));
+    let checked = piped(f, &["check", "-"], "let a = 1;\nprnt(a)");
+    assert!(out(&checked).starts_with("standard input:2:1: error: "), "{}{}", out(&checked), err(&checked));
+    assert!(checked.status.code() == Some(1) && out(&checked).ends_with("\n1 error, 0 warnings in 1 file\n"));
 }
 
 #[test]
@@ -256,6 +259,11 @@ fn an_example_is_printed_and_a_misspelt_one_makes_no_folder() {
     let copied = cpsd(f, &["examples", "learn/"]);
     assert!(out(&copied).ends_with("cpsd script learn/label_graph.rhai\n"), "{}{}", out(&copied), err(&copied));
     assert!(f.join("learn/own_loss.rhai").is_file());
+    // The hints can be pasted into a shell.
+    let copied = cpsd(f, &["examples", "to learn/"]);
+    assert!(out(&copied).ends_with("cpsd script 'to learn/label_graph.rhai'\n"), "{}", out(&copied));
+    let made = cpsd(f, &["new", "with space"]);
+    assert!(out(&made).ends_with("cd 'with space' && cpsd script train.rhai\n"), "{}{}", out(&made), err(&made));
 }
 
 #[test]
@@ -608,6 +616,9 @@ fn tests_of_libraries_are_run() {
     assert_eq!(own.status.code(), Some(0), "{}{}", out(&own), err(&own));
     std::fs::create_dir(f.join("empty")).unwrap();
     assert_eq!(cpsd(f, &["test", "empty"]).status.code(), Some(1));
+    let missing = cpsd(f, &["test", "emty"]);
+    let sentence = "cpsd: there is no file or folder \"emty\"; did you mean \"empty\"?\n";
+    assert_eq!((missing.status.code(), err(&missing).as_str()), (Some(2), sentence));
 }
 
 #[test]
