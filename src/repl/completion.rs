@@ -185,8 +185,10 @@ pub fn scope(session: &Session) -> Vec<(String, String)> {
 pub fn members(receiver: &str, scope: &infer::Scope) -> Vec<String> {
     let kind = infer::kind(receiver, scope);
     let owned = |name: &str| name.to_string();
+    // `a + b` is a member too, and stands behind no dot.
+    let is_name = |name: &&str| name.chars().all(is_word);
     if let Some(kind) = kind.as_deref().and_then(vocabulary::find_kind) {
-        let mut all: Vec<String> = kind.members.iter().map(|m| owned(m.name())).collect();
+        let mut all: Vec<String> = kind.members.iter().map(|m| m.name()).filter(is_name).map(owned).collect();
         if kind.name == "Tensor" {
             all.extend(of_pictures().map(owned));
         }
@@ -199,9 +201,9 @@ pub fn members(receiver: &str, scope: &infer::Scope) -> Vec<String> {
     // `map of Tensor` is a map.
     let kind = kind.as_deref().and_then(|kind| kind.split(" of ").next());
     if let Some(own) = kind.and_then(own_types::find) {
-        return own.members.iter().map(|m| m.name()).filter(|name| name.chars().all(is_word)).map(owned).collect();
+        return own.members.iter().map(|m| m.name()).filter(is_name).map(owned).collect();
     }
-    vocabulary::kinds().iter().flat_map(|k| k.members).map(|m| owned(m.name())).collect()
+    vocabulary::kinds().iter().flat_map(|k| k.members).map(|m| m.name()).filter(is_name).map(owned).collect()
 }
 
 /// The words that take a picture first, which is a Tensor: `picture.hflip()`.
@@ -453,6 +455,16 @@ mod tests {
         assert_eq!(of(":load Cargo.to"), ["Cargo.toml"]);
         assert_eq!(of("!cat Cargo.to"), ["Cargo.toml"]);
         assert_eq!(of("train_teacher(data, l, #{schedule: \"cos"), ["cosine"]);
+    }
+
+    #[test]
+    fn operators_are_offered_behind_no_dot() {
+        let mut session = crate::primitives::session();
+        let _ = session.eval("let e = col(\"k\");", "test").unwrap();
+        for line in ["e.", "\"text\".", "[1].", "nothing_known."] {
+            let found = super::super::completions(&session, line);
+            assert!(found.len() > 3 && found.iter().all(|name| name.chars().all(is_word)), "{line}: {found:?}");
+        }
     }
 
     #[test]
