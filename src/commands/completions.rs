@@ -294,7 +294,7 @@ impl Given {
 /// The arguments of a script, if it can be read.
 fn declared(script: &Path) -> Option<Vec<Declared>> {
     let text = own::read_text(script).ok()?;
-    arguments::declared(&primitives::session(), &text, &script.display().to_string()).ok()
+    arguments::declared(&primitives::session(), &text, &script.display().to_string()).ok().map(|all| all.declared)
 }
 
 fn help(argument: &Declared) -> String {

@@ -7,14 +7,23 @@ use super::host::Declared;
 use super::parsing;
 use super::session::Session;
 
-/// Every `arg("name", default, "help")` of a script with literal arguments, in order of appearance.
+/// The arguments that a script takes, as far as its text tells.
+pub struct Arguments {
+    /// Those with a literal name, in order of appearance.
+    pub declared: Vec<Declared>,
+    /// It takes others, whose names it computes.
+    pub computed: bool,
+}
+
+/// Finds every `arg("name", default, "help")` of a script.
 ///
 /// Errors: the script cannot be read.
-pub fn declared(session: &Session, text: &str, name: &str) -> Result<Vec<Declared>, Failure> {
+pub fn declared(session: &Session, text: &str, name: &str) -> Result<Arguments, Failure> {
     session.sources.add(name, text);
     let ast = parsing::parse(&session.engine, &Scope::new(), text)
         .map_err(|e| Failure::from_rhai(*e, name, &session.sources, &[]))?;
     let mut found: Vec<(rhai::Position, Declared)> = Vec::new();
+    let mut computed = false;
     ast.walk(&mut |path: &[ASTNode]| {
         let call = match path.last() {
             Some(ASTNode::Expr(Expr::FnCall(call, pos))) => Some((call, *pos)),
@@ -23,8 +32,11 @@ pub fn declared(session: &Session, text: &str, name: &str) -> Result<Vec<Declare
         };
         if let Some((call, pos)) = call
             && call.name == "arg"
-            && let Some(Expr::StringConstant(name, _)) = call.args.first()
         {
+            let Some(Expr::StringConstant(name, _)) = call.args.first() else {
+                computed = true;
+                return true;
+            };
             let default = call.args.get(1).map_or(String::new(), written);
             let help = match call.args.get(2) {
                 Some(Expr::StringConstant(help, _)) => help.to_string(),
@@ -37,7 +49,7 @@ pub fn declared(session: &Session, text: &str, name: &str) -> Result<Vec<Declare
         true
     });
     found.sort_by_key(|(pos, _)| *pos);
-    Ok(found.into_iter().map(|(_, d)| d).collect())
+    Ok(Arguments { declared: found.into_iter().map(|(_, d)| d).collect(), computed })
 }
 
 /// The parts of an argument between commas; one within brackets or quotes parts nothing. A quotation mark inside a word is a letter as any other.

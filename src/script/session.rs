@@ -233,6 +233,7 @@ impl Session {
     /// [`Session::run_file`] of a text that is no file.
     pub fn run_text(&mut self, text: &str, name: &str, arguments: &[(String, String)]) -> Result<Dynamic, Failure> {
         *self.host.arguments.borrow_mut() = arguments.iter().cloned().collect();
+        self.host.asked.borrow_mut().clear();
         let value = self.eval(text, name);
         if value.is_err() {
             self.host.background.stop_all();

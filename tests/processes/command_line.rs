@@ -126,6 +126,11 @@ fn scripts_take_arguments_and_list_them() {
     let unknown = cpsd(f, &["script", "s.rhai", "kk=1"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(err(&unknown).contains("has no argument \"kk\""), "{}", err(&unknown));
+    // A name that the script computes is known when it runs.
+    std::fs::write(f.join("computes.rhai"), "arg(\"a\", 1); for n in 1..3 { print(arg(`k${n}`, 0)); }").unwrap();
+    let computed = cpsd(f, &["script", "computes.rhai", "k2=5", "a=2", "kk=1"]);
+    assert_eq!((computed.status.code(), out(&computed).as_str()), (Some(0), "0\n5\n"));
+    assert_eq!(err(&computed), "cpsd: computes.rhai never asked for the argument \"kk\"\n");
     let wrong = cpsd(f, &["script", "s.rhai", "k=many"]);
     assert_eq!(wrong.status.code(), Some(1));
     assert!(err(&wrong).contains("argument \"k\" must be an integer"), "{}", err(&wrong));

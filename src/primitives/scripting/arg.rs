@@ -22,6 +22,7 @@ pub const WORD: Word = Word {
 };
 
 fn arg(call: &Call, name: String, default: Dynamic, _help: Option<String>) -> Result<Dynamic> {
+    let _ = call.host.asked.borrow_mut().insert(name.clone());
     let given = call.host.arguments.borrow().get(&name).cloned();
     given.map_or(Ok(default.clone()), |text| read(&name, &text, &default))
 }
