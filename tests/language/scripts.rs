@@ -167,6 +167,21 @@ fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
         ("for i in 0..2 { import \"method\" as m; print([i].map(|_x| m::defaults())); }", &[]),
         ("{ import \"method\" as m; let k = 1; print([1].map(|x| [x + k, m::defaults()])); }", &[]),
         ("import \"method\" as m; print([1].map(|m| [m, m::defaults()]));", &[]),
+        // In front of the import too: it may be called behind it.
+        ("{ let f = |_x| m::defaults(); import \"method\" as m; f.call(1); }", &[]),
+        ("fn g() { let f = |_x| m::defaults(); import \"method\" as m; f.call(1) } g();", &[]),
+        (
+            "{ m::defaults(); import \"method\" as m; [1].map(|_x| m::defaults()); }",
+            &[(Error, (1, 3), "no library is imported as m")],
+        ),
+        (
+            "{ let f = |_x| { m::defaults(); import \"method\" as m; m::defaults() }; f.call(1); }",
+            &[(Error, (1, 18), "no library is imported as m")],
+        ),
+        (
+            "{ { import \"method\" as m; m::defaults(); } let f = |_x| m::defaults(); f.call(1); }",
+            &[(Error, (1, 57), "no library is imported as m")],
+        ),
         (
             "if true { import \"method\" as m; m::defaults(); } print([1].map(|_x| m::defaults()));",
             &[(Error, (1, 69), "no library is imported as m")],
