@@ -430,6 +430,7 @@ fn piped_input_runs_input_by_input() {
         ("1\nexit\n2", "1\n"),
         ("1\nif true { exit() }\n2", "1\n"),
         ("let done = false;\n!done", "true\n"),
+        ("let f = |x| x;\nfn g() { 1 }\n:vars", "  f                function     |x| x\n  g()              function\n"),
         ("let job = spawn(|| { sleep(0.3); print(\"late\") });\n", "late\n"),
         ("", ""),
     ] {
@@ -448,6 +449,7 @@ fn piped_input_runs_input_by_input() {
         ("ls\n", 1, "", "!ls"),
         ("help\n", 1, "", ":help"),
         ("%time 1\n", 1, "", ":time 1"),
+        (":time\n", 1, "", ":time needs an expression"),
         ("1\n:lod lib.rhai\n2", 1, "1\n", ":load"),
         // What only a person may ask for.
         ("!touch made", 1, "", "!COMMAND works at the prompt"),
