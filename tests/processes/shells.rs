@@ -129,7 +129,7 @@ fn bash_quotes_what_it_would_read_otherwise() {
         (&["cpsd", r"my\ adds.rhai", "fi"], "files="),
         (&["cpsd", "\"my adds.rhai\"", "files", "="], r"/\*"),
         (&["cpsd", "\"my adds.rhai\"", "kept", "="], r"a\ b"),
-        (&["cpsd", "\"my adds.rhai\"", "kept", "=", "\"a"], "a b"),
+        (&["cpsd", "\"my adds.rhai\"", "kept", "=", "\"a "], "a b"),
     ] {
         assert_eq!(bash(f, words), [expected], "{words:?}");
     }
