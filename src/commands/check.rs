@@ -20,7 +20,7 @@ use super::{exit, script};
 /// Look for mistakes in a script without running it
 #[derive(clap::Args)]
 pub struct Args {
-    /// Scripts, and folders: all .rhai files in them. Without one, those of the working folder
+    /// Scripts, and folders: all .rhai files in them; - reads standard input. Without one, those of the working folder
     files: Vec<PathBuf>,
     /// Warnings fail too
     #[arg(long)]
@@ -30,7 +30,8 @@ pub struct Args {
 impl Args {
     /// The first file, whose project's libraries count.
     pub fn typed(&self) -> Typed<'_> {
-        Typed { script: self.files.first().map(PathBuf::as_path), paths: Vec::new() }
+        let first = self.files.first().map(PathBuf::as_path);
+        Typed { script: first.filter(|file| !script::is_standard_input(file)), paths: Vec::new() }
     }
 }
 
@@ -47,8 +48,9 @@ fn scripts(given: &[PathBuf]) -> Result<Scripts> {
     };
     let mut found = library_tests::scripts(&given)?;
     for file in &mut found.files {
-        // `./a.rhai` in a folder that nobody named is a.rhai.
-        *file = file.strip_prefix(".").map_or(file.clone(), PathBuf::from);
+        // `./a.rhai` in a folder that nobody named is a.rhai. (A file that is called - is not standard input.)
+        let short = file.strip_prefix(".").ok().filter(|short| !script::is_standard_input(short));
+        *file = short.map_or(file.clone(), PathBuf::from);
     }
     Ok(found)
 }
@@ -70,7 +72,8 @@ fn unreadable(path: &Path, error: &Error) -> String {
 
 /// On a terminal each finding has its line of code underlined; in a pipe it is one line.
 pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
-    if let Some(sentence) = args.files.iter().find_map(|file| script::absent(file)) {
+    let mut files = args.files.iter().filter(|file| !script::is_standard_input(file));
+    if let Some(sentence) = files.find_map(|file| script::absent("file", file)) {
         say_error!("cpsd: {sentence}");
         return Ok(exit::BAD_COMMAND_LINE);
     }
@@ -81,7 +84,10 @@ pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
     }
     for file in &found.files {
         interrupt::check().map_err(Failure::plain)?;
-        let text = match library_tests::read(file) {
+        let is_piped = script::is_standard_input(file);
+        let file = if is_piped { Path::new(repl::STANDARD_INPUT) } else { file.as_path() };
+        let read = if is_piped { repl::standard_input() } else { library_tests::read(file) };
+        let text = match read {
             Ok(text) => text,
             Err(error) if error.kind == ErrorKind::Interrupted => return Err(Failure::plain(error)),
             Err(error) => {

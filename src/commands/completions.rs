@@ -3,6 +3,7 @@
 //! The shell runs cpsd with a variable set and the words typed so far, and gets candidates by clap_complete's engine: commands and
 //! options as clap knows them, and here words of the language, arguments of scripts and runs.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
@@ -12,7 +13,7 @@ use clap::builder::StyledStr;
 use clap::{Arg, Command, ValueEnum};
 use clap_complete::CompletionCandidate;
 use clap_complete::engine::{ArgValueCompleter, PathCompleter, ValueCompleter};
-use clap_complete::env::{Bash, CompleteEnv, Elvish, EnvCompleter, Fish, Powershell, Shells};
+use clap_complete::env::{CompleteEnv, Elvish, EnvCompleter, Fish, Powershell, Shells};
 use cpsd::activity::console::print_bytes;
 use cpsd::configuration::{self, Kind, SETTINGS, Start};
 use cpsd::error::Error;
@@ -85,13 +86,14 @@ pub fn is_asked() -> bool {
 
 /// Whether the word at the cursor stands behind the file of a script; `given` are the words that this program was called with.
 pub fn is_behind_script(program: &Command, given: &[OsString]) -> bool {
-    Given::new(program, given).is_behind_script()
+    Given::new(program, &unquoted(given)).is_behind_script()
 }
 
 /// Answers a shell that asks for candidates. Returns the exit code, if one did; `given` are the words that this program was called with.
 pub fn answer(given: &[OsString], program: impl Fn() -> Command) -> Option<u8> {
     let shells: [&dyn EnvCompleter; 5] = [&Bash, &Zsh, &Fish, &Elvish, &Powershell];
     let folder = std::env::current_dir().ok();
+    let given = &unquoted(given);
     let asked = CompleteEnv::with_factory(|| with_candidates(program(), given))
         .var(VARIABLE)
         .shells(Shells(&shells))
@@ -179,6 +181,11 @@ fn keys(begun: &OsStr) -> Vec<CompletionCandidate> {
     found.map(|setting| candidate(setting.key, setting.text)).collect()
 }
 
+/// The place of the word at the cursor, from shells that may complete in the middle of a line.
+fn place() -> Option<usize> {
+    std::env::var("_CLAP_COMPLETE_INDEX").ok().and_then(|at| at.parse().ok())
+}
+
 /// What is typed so far.
 #[derive(Clone)]
 struct Given {
@@ -192,8 +199,7 @@ struct Given {
 impl Given {
     fn new(program: &Command, given: &[OsString]) -> Given {
         let words: Vec<OsString> = given.iter().skip_while(|word| *word != "--").skip(1).cloned().collect();
-        // Shells that may complete in the middle of a line say where.
-        let at = std::env::var("_CLAP_COMPLETE_INDEX").ok().and_then(|at| at.parse().ok());
+        let at = place();
         let script = words::script_file(program, &words);
         Given { at: at.unwrap_or(words.len().saturating_sub(1)), words, script }
     }
@@ -288,7 +294,7 @@ impl Given {
 /// The arguments of a script, if it can be read.
 fn declared(script: &Path) -> Option<Vec<Declared>> {
     let text = own::read_text(script).ok()?;
-    arguments::declared(&primitives::session(), &text, &script.display().to_string()).ok()
+    arguments::declared(&primitives::session(), &text, &script.display().to_string()).ok().map(|all| all.declared)
 }
 
 fn help(argument: &Declared) -> String {
@@ -311,6 +317,110 @@ fn values(declared: &[Declared], name: &str, begun: &str) -> Vec<CompletionCandi
         false => PathCompleter::any().complete(OsStr::new(begun)),
     };
     likely.map(|value| candidate(value, &argument.help)).chain(files).collect()
+}
+
+/// The words that this program was called with, of which bash gives those of the line with their quotes and backslashes.
+fn unquoted(given: &[OsString]) -> Vec<OsString> {
+    if std::env::var_os(VARIABLE).is_none_or(|shell| shell != "bash") {
+        return given.to_vec();
+    }
+    let line = given.iter().position(|word| word == "--").map_or(given.len(), |at| at + 1);
+    let cursor = place().map(|at| line + at);
+    let plain = |(i, word): (usize, &OsString)| match word.to_str() {
+        Some(text) if i >= line => without_quotes(text, opened().filter(|_| cursor == Some(i))).into(),
+        _ => word.clone(),
+    };
+    given.iter().enumerate().map(plain).collect()
+}
+
+/// The quote that the word at the cursor begins with, which bash keeps to itself.
+fn opened() -> Option<char> {
+    std::env::var("_CPSD_QUOTE").ok()?.chars().next().filter(|c| ['"', '\''].contains(c))
+}
+
+/// A word as the shell would give it to a program, where `quote` is open before it.
+fn without_quotes(word: &str, mut quote: Option<char>) -> String {
+    let mut out = String::new();
+    let mut letters = word.chars().peekable();
+    while let Some(c) = letters.next() {
+        match (c, quote) {
+            (c, Some(open)) if c == open => quote = None,
+            ('"' | '\'', None) => quote = Some(c),
+            ('\\', None) => out.extend(letters.next()),
+            ('\\', Some('"')) => out.push(letters.next_if(|c| "\"\\$`".contains(*c)).unwrap_or(c)),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// A candidate as it must stand in the line for the shell to read it as it is.
+fn with_quotes(candidate: &str, quote: Option<char>) -> Cow<'_, str> {
+    let special = match quote {
+        Some('\'') => return candidate.replace('\'', "'\\''").into(),
+        Some(_) => "\"\\$`",
+        None => " \t\"\\$`'&;|()<>*?[]{}!#^",
+    };
+    if !candidate.contains(|c| special.contains(c)) {
+        return candidate.into();
+    }
+    candidate.chars().flat_map(|c| special.contains(c).then_some('\\').into_iter().chain([c])).collect()
+}
+
+/// bash by clap_complete's script, with candidates that the shell takes as they are: not split, no patterns of files, with backslashes where
+/// it would read something else.
+struct Bash;
+
+/// What stands between candidates for bash.
+const BETWEEN: char = '\u{b}';
+
+impl EnvCompleter for Bash {
+    fn name(&self) -> &'static str {
+        clap_complete::env::Bash.name()
+    }
+
+    fn is(&self, name: &str) -> bool {
+        clap_complete::env::Bash.is(name)
+    }
+
+    fn write_registration(
+        &self,
+        variable: &str,
+        name: &str,
+        program: &str,
+        completer: &str,
+        script: &mut dyn Write,
+    ) -> std::io::Result<()> {
+        let mut text = Vec::new();
+        clap_complete::env::Bash.write_registration(variable, name, program, completer, &mut text)?;
+        // Unquoted, what a command prints would be split, and names with a * would become those of files.
+        let text = String::from_utf8_lossy(&text)
+            .replace(
+                "    COMPREPLY=( $( \\\n",
+                "    local answer code\n    answer=$( \\\n        _CPSD_QUOTE=\"${COMP_WORDS[COMP_CWORD]:0:1}\" \\\n",
+            )
+            .replace(
+                "    ) )\n    if [[ $? != 0 ]]; then",
+                "    )\n    code=$?\n    IFS=$'\\013\\n' read -r -d '' -a COMPREPLY <<< \"$answer\"\n    if [[ $code != 0 ]]; then",
+            );
+        write!(script, "{text}")
+    }
+
+    fn write_complete(
+        &self,
+        program: &mut Command,
+        words: Vec<OsString>,
+        folder: Option<&Path>,
+        out: &mut dyn Write,
+    ) -> std::io::Result<()> {
+        let mut text = Vec::new();
+        clap_complete::env::Bash.write_complete(program, words, folder, &mut text)?;
+        let text = String::from_utf8_lossy(&text);
+        // Nobody can type the name of a file with an end of a line in it.
+        let all = text.split(BETWEEN).filter(|candidate| !candidate.contains(char::is_control));
+        let all: Vec<_> = all.map(|candidate| with_quotes(candidate, opened())).collect();
+        write!(out, "{}", all.join(&BETWEEN.to_string()))
+    }
 }
 
 /// zsh by clap_complete's script, with no blank after `key=`, and with candidates for the first Tab too where zsh loads the script itself
@@ -356,5 +466,29 @@ impl EnvCompleter for Zsh {
         out: &mut dyn Write,
     ) -> std::io::Result<()> {
         clap_complete::env::Zsh.write_complete(program, words, folder, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_bash_lose_their_quotes_and_get_them_again() {
+        for (quote, typed, plain) in [
+            (None, r"my\ file", "my file"),
+            (Some('"'), "my file", "my file"),
+            (Some('\''), "my file", "my file"),
+            (None, r"a\*\$\'b", "a*$'b"),
+            (Some('"'), r#"a*\$'b\"\\"#, r#"a*$'b"\"#),
+            (Some('\''), r#"a*$"\b"#, r#"a*$"\b"#),
+            (None, "größe=1,2", "größe=1,2"),
+            (None, "", ""),
+        ] {
+            assert_eq!(without_quotes(typed, quote), plain, "{typed}");
+            assert_eq!(with_quotes(plain, quote), typed, "{plain}");
+        }
+        assert_eq!(without_quotes(r#""a b"'c d'\"#, None), "a bc d");
+        assert_eq!(with_quotes("it's", Some('\'')), r"it'\''s");
     }
 }

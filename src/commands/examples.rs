@@ -91,8 +91,8 @@ pub fn run(args: Args) -> Result<u8, Failure> {
             write_new(&dir, files).map_err(Failure::plain)?;
             // Without a slash at its end.
             let dir = dir.components().collect::<PathBuf>();
-            let dir = dir.display();
-            print_line(&format!("{} files in {dir}; to begin: cpsd script {dir}/label_graph.rhai", FILES.len()));
+            let (dir, first) = (dir.display(), in_shell(&dir.join("label_graph.rhai")));
+            print_line(&format!("{} files in {dir}; to begin: cpsd script {first}", FILES.len()));
         }
     }
     Ok(exit::DONE)
@@ -165,6 +165,12 @@ fn first_sentence(text: &str) -> String {
         Some(end) => comment[..end].to_string(),
         None => comment.trim_end_matches('.').to_string(),
     }
+}
+
+/// A path as a word of a shell.
+pub fn in_shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    shlex::try_quote(&text).map(|word| word.into_owned()).unwrap_or(text)
 }
 
 /// Writes files below a folder, which must be absent or empty.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use cpsd::activity::console::print_line;
 use cpsd::script::errors::Failure;
 
-use super::examples::write_new;
+use super::examples::{in_shell, write_new};
 use super::exit;
 
 /// Make a project: a label file, a script, a library and cpsd.toml
@@ -26,7 +26,8 @@ const FILES: &[(&str, &str)] = &[
 pub fn run(args: Args) -> Result<u8, Failure> {
     write_new(&args.dir, FILES.iter().copied()).map_err(Failure::plain)?;
     let dir = args.dir.display();
+    let folder = in_shell(&args.dir);
     let names: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
-    print_line(&format!("{} in {dir}; to begin: cd {dir} && cpsd script train.rhai", names.join(", ")));
+    print_line(&format!("{} in {dir}; to begin: cd {folder} && cpsd script train.rhai", names.join(", ")));
     Ok(exit::DONE)
 }

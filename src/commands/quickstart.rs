@@ -41,7 +41,7 @@ impl Args {
 }
 
 pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
-    let known = arguments::declared(session, TEXT, NAME)?;
+    let known = arguments::declared(session, TEXT, NAME)?.declared;
     let mut arguments: Vec<(String, String)> = Vec::new();
     for word in &args.arguments {
         let Some((key, value)) = word.split_once('=') else {

@@ -8,9 +8,8 @@ use cpsd::activity::console::print_line;
 use cpsd::error::{Error, nearest};
 use cpsd::files::{self, own};
 use cpsd::repl;
-use cpsd::script::arguments;
+use cpsd::script::arguments::{self, Arguments};
 use cpsd::script::errors::Failure;
-use cpsd::script::host::Declared;
 use cpsd::script::session::Session;
 
 use super::exit;
@@ -21,7 +20,7 @@ use cpsd::say_error;
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 pub struct Args {
-    /// Once for every combination of arguments that are lists: k=2,3 seed=0,1 makes four
+    /// Once for every combination of arguments that are lists: k=2,3 seed=0,1 makes four, xs=[1,2],[3] two
     #[arg(long)]
     multirun: bool,
     /// The script; - reads it from standard input
@@ -36,7 +35,7 @@ impl Args {
     pub fn typed(&self) -> Typed<'_> {
         let values = self.arguments.iter().filter_map(|word| word.split_once('=')).map(|(_, value)| value);
         // A list of values, for --multirun or the script.
-        let paths = values.flat_map(|value| std::iter::once(value).chain(value.split(','))).map(str::to_string);
+        let paths = values.flat_map(|value| std::iter::once(value).chain(arguments::parts(value))).map(str::to_string);
         let script = (!is_standard_input(&self.file)).then_some(&*self.file);
         Typed { script, paths: paths.collect() }
     }
@@ -45,7 +44,7 @@ impl Args {
 pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
     let run = if args.multirun { multiple } else { once };
     if !is_standard_input(&args.file)
-        && let Some(sentence) = absent(&args.file)
+        && let Some(sentence) = absent("file", &args.file)
     {
         say_error!("cpsd: {sentence}");
         return Ok(exit::BAD_COMMAND_LINE);
@@ -54,12 +53,13 @@ pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
     run(session, &script, &args.arguments)
 }
 
-fn is_standard_input(file: &Path) -> bool {
+/// Whether a file of the command line means standard input.
+pub fn is_standard_input(file: &Path) -> bool {
     file == Path::new("-")
 }
 
-/// A sentence about a script that is not there, with the nearest file of its folder.
-pub fn absent(file: &Path) -> Option<String> {
+/// A sentence about a script that is not there, with the nearest file of its folder; `what` is what could be there.
+pub fn absent(what: &str, file: &Path) -> Option<String> {
     if std::fs::symlink_metadata(file).is_ok() || file.try_exists().is_err() {
         return None;
     }
@@ -69,7 +69,7 @@ pub fn absent(file: &Path) -> Option<String> {
         own::entries(folder).map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     let near = nearest(&name, beside.iter().map(String::as_str)).map(|near| file.with_file_name(near));
     let near = near.map(|near| format!("; did you mean \"{}\"?", near.display()));
-    Some(format!("there is no file \"{}\"{}", file.display(), near.unwrap_or_default()))
+    Some(format!("there is no {what} \"{}\"{}", file.display(), near.unwrap_or_default()))
 }
 
 /// What is no file but can be read once: a pipe, as `<(...)` of a shell makes one, or a device.
@@ -106,7 +106,7 @@ impl<'a> Script<'a> {
     }
 
     /// The text, and the `arg("name", default, "help")` calls in it.
-    fn declared(&self, session: &Session) -> Result<(String, Vec<Declared>), Failure> {
+    fn declared(&self, session: &Session) -> Result<(String, Arguments), Failure> {
         let text = match &self.piped {
             Some(text) => text.clone(),
             None => files::read_text(self.file).map_err(Failure::plain)?,
@@ -134,7 +134,8 @@ fn once(session: &mut Session, script: &Script, words: &[String]) -> Result<u8, 
         arguments.push((key, value.to_string()));
     }
     // Checked before the script runs, so that a misspelt argument costs no time.
-    if let Some(unknown) = unknown_argument(session, script, &arguments) {
+    let known = script.declared(session).ok().map(|(_, known)| known);
+    if let Some(unknown) = known.as_ref().and_then(|known| unknown_argument(script, known, &arguments)) {
         say_error!("cpsd: {unknown}");
         return Ok(exit::BAD_COMMAND_LINE);
     }
@@ -142,6 +143,11 @@ fn once(session: &mut Session, script: &Script, words: &[String]) -> Result<u8, 
         Some(text) => session.run_text(text, &script.name(), &arguments)?,
         None => session.run_file(script.file, &arguments)?,
     };
+    let is_literal = |key: &str| known.as_ref().is_some_and(|known| known.declared.iter().any(|d| d.name == key));
+    let asked = session.host.asked.borrow();
+    for (key, _) in arguments.iter().filter(|(key, _)| !asked.contains(key) && !is_literal(key)) {
+        say_error!("cpsd: {} never asked for the argument \"{key}\"", script.name());
+    }
     Ok(exit::DONE)
 }
 
@@ -159,7 +165,7 @@ fn multiple(session: &mut Session, script: &Script, words: &[String]) -> Result<
     let mut combinations: Vec<Vec<String>> = vec![vec![]];
     for word in words {
         let choices: Vec<String> = match word.split_once('=') {
-            Some((key, values)) => values.split(',').map(|v| format!("{key}={v}")).collect(),
+            Some((key, values)) => arguments::parts(values).into_iter().map(|v| format!("{key}={v}")).collect(),
             None => vec![word.clone()],
         };
         combinations = combinations
@@ -186,24 +192,30 @@ fn multiple(session: &mut Session, script: &Script, words: &[String]) -> Result<
 
 /// Prints the comment that the script begins with, and its arguments.
 fn help(session: &Session, script: &Script) -> Result<u8, Failure> {
-    let (text, known) = script.declared(session)?;
+    let (text, Arguments { declared, computed }) = script.declared(session)?;
     for line in text.lines().skip_while(|l| l.starts_with("#!")).take_while(|l| l.starts_with("//")) {
         print_line(line.trim_start_matches('/').trim_start_matches('!').trim());
     }
     print_line(&format!("\nUsage: cpsd script {} [key=value ...]", script.file.display()));
-    if known.is_empty() {
-        print_line("It takes no arguments.");
+    match (computed, declared.is_empty()) {
+        (true, true) => print_line("It computes the names of its arguments."),
+        (true, false) => print_line("It computes the names of further arguments."),
+        (false, true) => print_line("It takes no arguments."),
+        (false, false) => {}
     }
-    for argument in known {
+    for argument in declared {
         print_line(&format!("  {:<28} {}", format!("{}={}", argument.name.cyan(), argument.default), argument.help));
     }
     Ok(exit::DONE)
 }
 
-fn unknown_argument(session: &Session, script: &Script, arguments: &[(String, String)]) -> Option<String> {
-    let (_, known) = script.declared(session).ok()?;
-    let (key, _) = arguments.iter().find(|(key, _)| !known.iter().any(|d| &d.name == key))?;
-    let error = Error::unknown("argument", key, known.iter().map(|d| d.name.as_str()));
+fn unknown_argument(script: &Script, known: &Arguments, arguments: &[(String, String)]) -> Option<String> {
+    // It may be one whose name is not known before the script runs.
+    if known.computed {
+        return None;
+    }
+    let (key, _) = arguments.iter().find(|(key, _)| !known.declared.iter().any(|d| &d.name == key))?;
+    let error = Error::unknown("argument", key, known.declared.iter().map(|d| d.name.as_str()));
     Some(match error.help {
         Some(help) => format!("{} has no argument \"{key}\"; {help}", script.name()),
         None => format!("{} takes no arguments; got \"{key}\"", script.name()),

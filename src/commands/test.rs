@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use colored::Colorize;
 use cpsd::activity::console::print_line;
 use cpsd::activity::interrupt;
+use cpsd::say_error;
 use cpsd::script::errors::Failure;
 use cpsd::script::library_tests;
 
-use super::exit;
 use super::permissions::Typed;
+use super::{exit, script};
 
 /// Run the test_... functions of the scripts in a folder, or of one file
 #[derive(clap::Args)]
@@ -25,6 +26,10 @@ impl Args {
 }
 
 pub fn run(args: Args) -> Result<u8, Failure> {
+    if let Some(sentence) = script::absent("file or folder", &args.path) {
+        say_error!("cpsd: {sentence}");
+        return Ok(exit::BAD_COMMAND_LINE);
+    }
     let (mut passed, mut failed) = (0, 0);
     for file in library_tests::find(&args.path).map_err(Failure::plain)? {
         let mut report = |outcome: &library_tests::Outcome| match &outcome.failure {

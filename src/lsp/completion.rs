@@ -27,7 +27,7 @@ pub fn at(document: &Document, byte: usize, open: &BTreeMap<String, Document>) -
         let names = library.functions().into_iter().map(|(signature, _)| name_of(&signature).to_string());
         (alias.clone(), names.collect())
     });
-    let names = Names::of(scope.clone(), functions, of_libraries.collect());
+    let names = Names::of(&document.name, scope.clone(), functions, of_libraries.collect());
     let code = &before[from..];
     // A question mark or a colon at the beginning is for the prompt alone.
     let Some((start, found)) = names.fitting(code) else { return vec![] };

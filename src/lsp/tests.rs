@@ -178,6 +178,11 @@ fn definitions_are_in_the_text_or_in_a_library() {
         assert!(found["uri"].as_str().is_some_and(|uri| uri.ends_with("/own.rhai")), "{part}: {found}");
         assert_eq!(start(&found), place, "{part}");
     }
+    // What an import may name lies beside the text.
+    let begun = Document::new(&uri, 1, "import \"ow".to_string());
+    let labels: Vec<String> =
+        completion::at(&begun, begun.text().len(), &none()).into_iter().map(|item| item.label).collect();
+    assert_eq!(labels, ["own"]);
     // The alias where it is used leads to the import.
     assert_eq!(start(&at("o::", 0)[0]), (Some(0), Some(16)));
     assert_eq!(at("= ö;", 0), Value::Null);

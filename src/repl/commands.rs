@@ -114,6 +114,9 @@ const MAGICS: &[(&str, &str)] = &[
     ("sh", "!"),
 ];
 
+/// Commands that evaluate what stands behind them.
+const TAKING_CODE: [&str; 3] = [":time", ":profile", ":type"];
+
 /// Why `%time x` does nothing here, with the command that does.
 fn no_magic(line: &str) -> Error {
     let magic = line.trim_start_matches('%').trim_start();
@@ -121,6 +124,10 @@ fn no_magic(line: &str) -> Error {
     let marks = &line[..line.len() - line.trim_start_matches('%').len()];
     let error = Error::argument(format!("{marks}{name} is no command here"));
     match MAGICS.iter().find(|(magic, _)| *magic == name) {
+        // Of a cell, which is timed whole elsewhere, the other lines are not at hand.
+        Some((_, ours)) if TAKING_CODE.contains(ours) && (rest.trim().is_empty() || rest.trim().contains('\n')) => {
+            error.with_help(format!("{ours} takes one line, as in {ours} f(x)"))
+        }
         Some((_, ours)) => {
             let first = rest.trim().lines().next().unwrap_or_default();
             let blank = if ours.starts_with(':') && !first.is_empty() { " " } else { "" };
@@ -249,6 +256,9 @@ fn perform(prompt: &mut Prompt, line: &str) -> Result<Next, Trouble> {
         "doc" => print(&document(prompt, rest)?),
         "vars" => vars(prompt),
         "reset" => prompt.reset(),
+        "type" | "time" | "profile" if rest.is_empty() => {
+            return Err(Error::argument(format!(":{name} needs an expression, as in :{name} f(x)")).into());
+        }
         "type" => say!("{}", show::type_name(&prompt.session.eval(rest, ":type")?)),
         "time" => {
             let started = std::time::Instant::now();
@@ -648,7 +658,9 @@ mod tests {
         let help = |line| no_magic(line).help.unwrap();
         assert_eq!(help("%time 1 + 2"), "write :time 1 + 2");
         assert_eq!(help("%%timeit\nf(x)"), "write :time f(x)");
-        assert_eq!(help("%sx ls"), "write !ls");
+        assert_eq!(help("%%time"), ":time takes one line, as in :time f(x)");
+        assert_eq!(help("%%prun\nlet x = 1;\nf(x)"), ":profile takes one line, as in :profile f(x)");
+        assert_eq!((help("%sx ls").as_str(), help("%whos").as_str()), ("write !ls", "write :vars"));
         assert!(help("%matplotlib inline").contains(":help") && help("%cd ..").contains("the working folder stays"));
         assert!(is_change_of_folder("cd ..") && is_change_of_folder("cd"));
         assert!(!is_change_of_folder("cd .. && ls") && !is_change_of_folder("cdrecord"));

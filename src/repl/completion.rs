@@ -14,10 +14,9 @@ use super::texts::Texts;
 use super::{commands, infer};
 use crate::runs::RunStore;
 use crate::script::library_docs::library_functions;
-use crate::script::modules::embedded_names;
 use crate::script::session::Session;
 use crate::script::tokens::is_word;
-use crate::script::{docs, option_parts, own_types, show, vocabulary};
+use crate::script::{docs, modules, option_parts, own_types, show, vocabulary};
 use crate::training::overview::{Listed, RunFilter, overview};
 
 /// The names of a session, taken anew before each line.
@@ -35,6 +34,8 @@ pub struct Names {
     runs: Option<PathBuf>,
     /// They are those of a text that is not run, its own variables too; else those that an input makes come to them.
     is_text: bool,
+    /// The name of that text, beside whose file libraries are looked for.
+    importer: Option<String>,
     files: FilenameCompleter,
 }
 
@@ -109,14 +110,15 @@ impl Names {
         if let Some(receiver) = at.indexed {
             return self.fields(receiver);
         }
-        self.named(head, &at, begun).into_iter().map(str::to_string).collect()
+        if last_word(head) == "import" {
+            let files = modules::files_from(begun, self.importer.as_deref());
+            return modules::embedded_names().map(str::to_string).chain(files).collect();
+        }
+        self.named(&at, begun).into_iter().map(str::to_string).collect()
     }
 
     /// The same where the string is no key in an index.
-    fn named(&self, head: &str, at: &Context, begun: &str) -> Vec<&str> {
-        if last_word(head) == "import" {
-            return embedded_names().collect();
-        }
+    fn named(&self, at: &Context, begun: &str) -> Vec<&str> {
         let word = at.call.filter(|_| !at.is_method).and_then(vocabulary::find);
         if at.key.is_some() {
             let path = at.path_of_value();
@@ -183,8 +185,10 @@ pub fn scope(session: &Session) -> Vec<(String, String)> {
 pub fn members(receiver: &str, scope: &infer::Scope) -> Vec<String> {
     let kind = infer::kind(receiver, scope);
     let owned = |name: &str| name.to_string();
+    // `a + b` is a member too, and stands behind no dot.
+    let is_name = |name: &&str| name.chars().all(is_word);
     if let Some(kind) = kind.as_deref().and_then(vocabulary::find_kind) {
-        let mut all: Vec<String> = kind.members.iter().map(|m| owned(m.name())).collect();
+        let mut all: Vec<String> = kind.members.iter().map(|m| m.name()).filter(is_name).map(owned).collect();
         if kind.name == "Tensor" {
             all.extend(of_pictures().map(owned));
         }
@@ -197,9 +201,9 @@ pub fn members(receiver: &str, scope: &infer::Scope) -> Vec<String> {
     // `map of Tensor` is a map.
     let kind = kind.as_deref().and_then(|kind| kind.split(" of ").next());
     if let Some(own) = kind.and_then(own_types::find) {
-        return own.members.iter().map(|m| m.name()).filter(|name| name.chars().all(is_word)).map(owned).collect();
+        return own.members.iter().map(|m| m.name()).filter(is_name).map(owned).collect();
     }
-    vocabulary::kinds().iter().flat_map(|k| k.members).map(|m| owned(m.name())).collect()
+    vocabulary::kinds().iter().flat_map(|k| k.members).map(|m| m.name()).filter(is_name).map(owned).collect()
 }
 
 /// The words that take a picture first, which is a Tensor: `picture.hflip()`.
@@ -312,10 +316,15 @@ impl Completer for Names {
 }
 
 impl Names {
-    /// The names of a text that is not run: the kinds of variables, of fields and of elements by their paths; signatures of functions;
+    /// The names of a text, called `name`, that is not run: the kinds of variables, of fields and of elements by their paths; signatures of functions;
     /// libraries, each with the names of its functions.
-    pub fn of(variables: Vec<(String, String)>, functions: Vec<String>, libraries: Vec<(String, Vec<String>)>) -> Self {
-        Names { variables, functions, libraries, is_text: true, ..Names::default() }
+    pub fn of(
+        name: &str,
+        variables: Vec<(String, String)>,
+        functions: Vec<String>,
+        libraries: Vec<(String, Vec<String>)>,
+    ) -> Self {
+        Names { variables, functions, libraries, is_text: true, importer: Some(name.to_string()), ..Names::default() }
     }
 
     /// What fits at the end of `before`, and the byte at which it begins. None in a string that may hold anything, such as a path.
@@ -394,7 +403,7 @@ impl Names {
             docs::names().for_each(|name| all.push(name));
             all.extend(self.variable_names());
         } else {
-            embedded_names().for_each(|name| all.push(name));
+            modules::embedded_names().for_each(|name| all.push(name));
         }
         (from, pairs(all, name))
     }
@@ -446,6 +455,16 @@ mod tests {
         assert_eq!(of(":load Cargo.to"), ["Cargo.toml"]);
         assert_eq!(of("!cat Cargo.to"), ["Cargo.toml"]);
         assert_eq!(of("train_teacher(data, l, #{schedule: \"cos"), ["cosine"]);
+    }
+
+    #[test]
+    fn operators_are_offered_behind_no_dot() {
+        let mut session = crate::primitives::session();
+        let _ = session.eval("let e = col(\"k\");", "test").unwrap();
+        for line in ["e.", "\"text\".", "[1].", "nothing_known."] {
+            let found = super::super::completions(&session, line);
+            assert!(found.len() > 3 && found.iter().all(|name| name.chars().all(is_word)), "{line}: {found:?}");
+        }
     }
 
     #[test]

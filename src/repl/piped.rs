@@ -150,6 +150,18 @@ pub fn with_ends<'t>(session: &Session, typed: &'t str) -> Cow<'t, str> {
     }
 }
 
+/// The failure of `ended`, which is `typed` with [`with_ends`], as one of `typed`.
+pub fn without_ends(failure: Failure, name: &str, typed: &str, ended: &str) -> Failure {
+    if typed.len() == ended.len() {
+        return failure;
+    }
+    let mut letters = typed.bytes().peekable();
+    let added: Vec<usize> =
+        (0..ended.len()).filter(|&at| letters.next_if_eq(&ended.as_bytes()[at]).is_none()).collect();
+    let at = |byte: usize| byte - added.partition_point(|&added| added < byte);
+    failure.of_text(name, typed, at, str::to_string)
+}
+
 /// The inputs as bytes of the text.
 fn parts(text: &str) -> Vec<(usize, Range<usize>)> {
     let (mut found, mut at, mut number) = (Vec::new(), 0, 1);

@@ -105,11 +105,16 @@ impl<'s> Prompt<'s> {
         if matches!(ended, Cow::Owned(_)) {
             piped::warn_of_ends(typed);
         }
-        let typed = &*ended;
-        let line = last_values::with_ans(typed);
+        let line = last_values::with_ans(&ended);
         self.warn(&line, name);
         let outcome = self.session.eval(&line, name);
-        let value = outcome.map_err(|failure| last_values::as_typed(failure, name, typed))?;
+        if matches!(ended, Cow::Owned(_)) {
+            // What is added ends a line but for a comment, so that every line and column stays.
+            self.session.sources.add(name, &last_values::with_ans(typed));
+        }
+        let value = outcome.map_err(|failure| {
+            piped::without_ends(last_values::as_typed(failure, name, &ended), name, typed, &ended)
+        })?;
         if self.session.has_exited && !self.piped {
             say!("exit(0) ended {name}; the session goes on");
             return Ok(());
@@ -238,7 +243,22 @@ pub fn report(failure: &Failure) {
 
 #[cfg(test)]
 mod tests {
-    use super::last_statement;
+    use super::{Prompt, last_statement};
+
+    #[test]
+    fn errors_quote_what_was_typed_without_added_ends() {
+        let mut session = crate::primitives::session();
+        let mut prompt = Prompt::new(&mut session);
+        let cell = "let ä = 1 // one\nlet y = 2\nlet z = ä.foo\ny";
+        let failure = prompt.run(cell, "cell 1").unwrap_err();
+        assert_eq!(&cell[failure.span().unwrap()], "foo");
+        let shown = failure.render(false, 80);
+        assert!(shown.contains("cell 1:3:") && shown.contains("let y = 2\n") && !shown.contains(';'), "{shown}");
+        // Also later, when a function of the cell fails.
+        prompt.run("let a = 1\nfn f(x) {\n  x.foo\n}\nlet b = 2\na", "cell 2").unwrap();
+        let shown = prompt.run("f(1)", "cell 3").unwrap_err().render(false, 80);
+        assert!(shown.contains("cell 2:3:") && !shown.contains(';'), "{shown}");
+    }
 
     #[test]
     fn the_value_of_an_input_is_that_of_its_last_statement() {

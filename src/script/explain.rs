@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use parking_lot::Mutex;
-use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Map, Position};
 
 use super::errors::{Raised, StopRequest};
-use super::{copies, habits, spans, syntax, vocabulary};
+use super::{copies, habits, modules, spans, syntax, vocabulary};
 use crate::error::{About, Error, ErrorKind, counted, nearest};
 
 /// A variable of the script's top level: its name, its type as a user knows it, and for a map its keys.
@@ -46,6 +46,19 @@ pub fn note_closure(name: &str, parameters: Parameters) {
     CLOSURES.lock().insert(name.to_string(), parameters);
 }
 
+/// A closure by the parameters that it still takes: `|a, b| ...`; None for a function with a name.
+pub fn written_closure(closure: &FnPtr) -> Option<String> {
+    let name = closure.fn_name();
+    let known = CLOSURES.lock().get(name).cloned();
+    match known {
+        Some(Parameters { captured, names }) => {
+            let given = closure.curry().len().saturating_sub(captured);
+            Some(format!("|{}| ...", names.get(given..).unwrap_or_default().join(", ")))
+        }
+        None => name.starts_with("anon$").then(|| "|...| ...".to_string()),
+    }
+}
+
 /// The sentence for an error that is not one of our own.
 pub fn explain(error: EvalAltResult, place: &Place) -> Error {
     match error {
@@ -65,7 +78,7 @@ pub fn explain(error: EvalAltResult, place: &Place) -> Error {
         EvalAltResult::ErrorIndexingType(types, _) => not_indexed(&types),
         EvalAltResult::ErrorMismatchDataType(expected, came, _)
         | EvalAltResult::ErrorMismatchOutputType(expected, came, _) => mismatch(&expected, &came),
-        EvalAltResult::ErrorModuleNotFound(name, _) => unknown_library(&name),
+        EvalAltResult::ErrorModuleNotFound(name, _) => unknown_library(&name, place.name),
         EvalAltResult::ErrorArrayBounds(n, index, _) => out_of_bounds("an array", "element", n, index),
         EvalAltResult::ErrorStringBounds(n, index, _) => out_of_bounds("a string", "character", n, index),
         EvalAltResult::ErrorFor(_) => {
@@ -647,11 +660,13 @@ fn mismatch(expected: &str, came: &str) -> Error {
     }
 }
 
-/// The error of an import of a library that is nowhere.
-pub(super) fn unknown_library(name: &str) -> Error {
-    let error = Error::unknown("library", name, super::modules::embedded_names());
+/// The error of an import, in the text `importer`, of a library that is nowhere.
+pub(super) fn unknown_library(name: &str, importer: &str) -> Error {
+    let error = Error::unknown("library", name, modules::embedded_names());
+    let near = modules::nearest(name, Some(importer)).map(|near| format!("did you mean \"{near}\"?"));
     Error {
         message: format!("no library \"{name}\": looked in the standard library, beside the script and in CPSD_PATH"),
+        help: near.or(error.help),
         ..error
     }
 }

@@ -1,7 +1,7 @@
 //! The services of a session that words use: run store, script arguments, background calls.
 
 use std::cell::{Cell, RefCell, RefMut};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub struct Host {
     pub runs: RefCell<PathBuf>,
     /// The script's `key=value` arguments, as typed.
     pub arguments: RefCell<BTreeMap<String, String>>,
+    /// The names of those that the script has asked for.
+    pub asked: RefCell<BTreeSet<String>>,
     /// Libraries that earlier texts of the session imported, by the names they gave them.
     pub imports: RefCell<BTreeMap<String, Shared<Module>>>,
     /// The constants of earlier texts of the session.

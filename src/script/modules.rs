@@ -1,7 +1,7 @@
 //! Resolves `import "name"`: the embedded standard library, the script's folder, then the folders of the setting `libraries` (CPSD_PATH).
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use rhai::{Dynamic, Engine, EvalAltResult, FnNamespace, Module, ModuleResolver, Position, Scope, Shared};
@@ -11,7 +11,7 @@ use super::errors::Raised;
 use super::parsing;
 use super::session::Sources;
 use crate::configuration;
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::files;
 
 /// The standard library: name and text of each file of `stdlib/`.
@@ -141,10 +141,7 @@ pub fn find_with(path: &str, importer: Option<&str>, unsaved: &Unsaved) -> Resul
     if let Some((name, text)) = STDLIB.iter().find(|(name, _)| *name == path) {
         return Ok(Some((format!("stdlib/{name}.rhai"), text.to_string())));
     }
-    let mut folders: Vec<PathBuf> = Vec::new();
-    folders.push(importer.and_then(|i| Path::new(i).parent()).map_or_else(PathBuf::new, Path::to_path_buf));
-    folders.extend(configuration::folders("libraries"));
-    let files = folders.into_iter().map(|folder| {
+    let files = folders(importer).into_iter().map(|folder| {
         let mut file = folder.join(path);
         if file.extension().is_none() {
             file.set_extension("rhai");
@@ -161,6 +158,49 @@ pub fn find_with(path: &str, importer: Option<&str>, unsaved: &Unsaved) -> Resul
         }
     }
     Ok(None)
+}
+
+/// The folders in which the libraries that `importer` imports are, in order.
+fn folders(importer: Option<&str>) -> Vec<PathBuf> {
+    let beside = importer.and_then(|i| Path::new(i).parent()).map_or_else(PathBuf::new, Path::to_path_buf);
+    [vec![beside], configuration::folders("libraries")].concat()
+}
+
+/// What `importer` may write for the files that lie where a path that begins with `begun` leads. If a part of a name is typed, the folders
+/// there too, with a slash at the end.
+pub fn files_from(begun: &str, importer: Option<&str>) -> BTreeSet<String> {
+    let (typed, last) = begun.split_at(begun.rfind('/').map_or(0, |at| at + 1));
+    let mut found = BTreeSet::new();
+    for folder in folders(importer) {
+        let folder = folder.join(typed);
+        let place = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
+        // One that is not there, or that a script may not read, has nothing to offer.
+        for entry in files::entries(place).into_iter().flatten() {
+            let name = entry.file_name();
+            let Some(name) = name.to_str().filter(|name| !name.contains(['"', '\\']) && !name.starts_with('.')) else {
+                continue;
+            };
+            let path = folder.join(name);
+            if name.contains(char::is_control) || importer.is_some_and(|own| is_same(own, &path.to_string_lossy())) {
+                continue;
+            }
+            let _ = match name.strip_suffix(".rhai") {
+                // Behind a dot of its own the ending is no longer implied.
+                Some(stem) => found.insert(format!("{typed}{}", if stem.contains('.') { name } else { stem })),
+                None => !last.is_empty() && path.is_dir() && found.insert(format!("{typed}{name}/")),
+            };
+        }
+    }
+    found
+}
+
+/// The name of a library, embedded or in a file, that `importer` probably means by `path`.
+pub fn nearest(path: &str, importer: Option<&str>) -> Option<String> {
+    let (typed, last) = path.split_at(path.rfind('/').map_or(0, |at| at + 1));
+    let files = files_from(typed, importer);
+    let mut names: Vec<&str> = if typed.is_empty() { embedded_names().collect() } else { vec![] };
+    names.extend(files.iter().filter_map(|name| name.strip_prefix(typed)));
+    error::nearest(last.strip_suffix(".rhai").unwrap_or(last), names).map(|near| format!("{typed}{near}"))
 }
 
 impl ModuleResolver for Libraries {
@@ -222,4 +262,31 @@ fn show_closures(module: &mut Module, functions: &Module) {
 pub fn install(engine: &mut Engine, sources: Sources) {
     // Not in a collection of resolvers, which panics where a resolver's error is one of cpsd.
     engine.set_module_resolver(Libraries::new(sources));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_beside_the_importer_are_offered_and_suggested() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(at("parts/own")).unwrap();
+        for name in ["main.rhai", "advice.rhai", "a.b.rhai", "notes.txt", ".hidden.rhai", "parts/heads.rhai"] {
+            std::fs::write(at(name), "").unwrap();
+        }
+        let main = at("main.rhai").display().to_string();
+        let files = |begun: &str| files_from(begun, Some(&main)).into_iter().collect::<Vec<_>>();
+        assert_eq!(files(""), ["a.b.rhai", "advice"]);
+        assert_eq!(files("p"), ["a.b.rhai", "advice", "parts/"]);
+        assert_eq!(files("parts/"), ["parts/heads"]);
+        assert_eq!(files("parts/o"), ["parts/heads", "parts/own/"]);
+        assert_eq!(files("nowhere/"), [""; 0]);
+        let near = |path: &str| nearest(path, Some(&main));
+        assert_eq!(near("advicee.rhai").as_deref(), Some("advice"));
+        assert_eq!(near("metod").as_deref(), Some("method"));
+        assert_eq!(near("parts/haeds").as_deref(), Some("parts/heads"));
+        assert_eq!((near("parts/metod"), near("mian"), near("nothing")), (None, None, None));
+    }
 }

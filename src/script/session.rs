@@ -233,6 +233,7 @@ impl Session {
     /// [`Session::run_file`] of a text that is no file.
     pub fn run_text(&mut self, text: &str, name: &str, arguments: &[(String, String)]) -> Result<Dynamic, Failure> {
         *self.host.arguments.borrow_mut() = arguments.iter().cloned().collect();
+        self.host.asked.borrow_mut().clear();
         let value = self.eval(text, name);
         if value.is_err() {
             self.host.background.stop_all();
@@ -340,10 +341,10 @@ impl Session {
         self.variable_names().into_iter().map(describe).collect()
     }
 
-    /// Name and parameters of each function that the user has defined.
+    /// Name and parameters of each function that the user has defined. Closures have no name.
     pub fn function_signatures(&self) -> Vec<String> {
-        let mut all: Vec<String> =
-            self.functions.iter_functions().map(|f| format!("{}({})", f.name, f.params.join(", "))).collect();
+        let functions = self.functions.iter_functions().filter(|f| !f.name.starts_with("anon$"));
+        let mut all: Vec<String> = functions.map(|f| format!("{}({})", f.name, f.params.join(", "))).collect();
         all.sort();
         all
     }

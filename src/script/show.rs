@@ -1,6 +1,6 @@
 //! How values are printed by `print`, the prompt and error messages.
 
-use rhai::Dynamic;
+use rhai::{Dynamic, FnPtr};
 
 use super::{explain, vocabulary};
 use crate::activity::width::LONGEST;
@@ -46,6 +46,9 @@ pub fn show(value: &Dynamic) -> String {
         let items: Vec<String> = map.iter().take(MOST).map(|(k, v)| format!("{k}: {}", show(v))).collect();
         let more = map.len().saturating_sub(MOST);
         return lay_out("#{", items, "}", more);
+    }
+    if let Some(closure) = value.read_lock::<FnPtr>().and_then(|held| explain::written_closure(&held)) {
+        return closure;
     }
     if let Some(kind) = vocabulary::kind_of(value) {
         // Whoever prints it ends the line.
@@ -176,6 +179,15 @@ mod tests {
             let again = format!("try {{ {code} }} catch (e) {{ throw e; }}");
             assert_eq!(session.eval(&again, "test").unwrap_err().message, says);
         }
+    }
+
+    #[test]
+    fn closures_are_shown_by_their_parameters() {
+        let mut session = crate::primitives::session();
+        let code = "let w = 2; let f = |a, b| a * w + b; fn g(x) { x } [f, #{k: || 1}, Fn(\"g\"), `${f}`, f.curry(1)]";
+        let value = session.eval(code, "test").unwrap();
+        assert_eq!(show(&value), r#"[|a, b| ..., #{k: || ...}, Fn(g), "|a, b| ...", |b| ...]"#);
+        assert_eq!(session.function_signatures(), ["g(x)"]);
     }
 
     #[test]

@@ -81,6 +81,8 @@ pub fn register(engine: &mut Engine, host: &Rc<Host>) {
     }
     // An error that a script caught is a map.
     engine.register_fn("to_string", |value: rhai::Map| show::plain(&value.into()));
+    // Rhai's own for a closure is its internal name.
+    engine.register_fn("to_string", |value: rhai::FnPtr| show::plain(&Dynamic::from(value)));
 }
 
 /// A type's name with its article: `a Partition`, `an integer`.

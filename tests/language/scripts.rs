@@ -167,6 +167,21 @@ fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
         ("for i in 0..2 { import \"method\" as m; print([i].map(|_x| m::defaults())); }", &[]),
         ("{ import \"method\" as m; let k = 1; print([1].map(|x| [x + k, m::defaults()])); }", &[]),
         ("import \"method\" as m; print([1].map(|m| [m, m::defaults()]));", &[]),
+        // In front of the import too: it may be called behind it.
+        ("{ let f = |_x| m::defaults(); import \"method\" as m; f.call(1); }", &[]),
+        ("fn g() { let f = |_x| m::defaults(); import \"method\" as m; f.call(1) } g();", &[]),
+        (
+            "{ m::defaults(); import \"method\" as m; [1].map(|_x| m::defaults()); }",
+            &[(Error, (1, 3), "no library is imported as m")],
+        ),
+        (
+            "{ let f = |_x| { m::defaults(); import \"method\" as m; m::defaults() }; f.call(1); }",
+            &[(Error, (1, 18), "no library is imported as m")],
+        ),
+        (
+            "{ { import \"method\" as m; m::defaults(); } let f = |_x| m::defaults(); f.call(1); }",
+            &[(Error, (1, 57), "no library is imported as m")],
+        ),
         (
             "if true { import \"method\" as m; m::defaults(); } print([1].map(|_x| m::defaults()));",
             &[(Error, (1, 69), "no library is imported as m")],
@@ -382,8 +397,19 @@ fn a_syntax_error_does_not_hide_what_is_in_front_of_it() {
     let no = |name: &str| format!("there is no variable \"{name}\"");
     let unread = |name: &str| format!("the variable \"{name}\" is never read");
     for (text, expected) in [
-        // Its statement, and other statements behind it, are not looked at.
-        ("print(nothing);\nlet b = (2 +;\nprint(none);", vec![(Error, 1, no("nothing")), (Error, 2, String::new())]),
+        // Its statement is not looked at. In those behind it, names are unknown that stand nowhere else.
+        (
+            "print(nothing);\nlet b = (2 +;\nprint(none);\nprint(b);\nlet c = 1;\nnever(c, 1 / 3, [\n  none\n]);",
+            vec![
+                (Error, 1, no("nothing")),
+                (Error, 2, String::new()),
+                (Error, 3, no("none")),
+                (Error, 6, "there is no function never".into()),
+                (Error, 7, no("none")),
+            ],
+        ),
+        ("fn f(a) {\nlet b = (;\na.len();\nfor i in a {\nprint(i);\n}\n}", vec![(Error, 2, String::new())]),
+        ("let b = (;\nlet c = eval(\"1\")\nprint(none);", vec![(Error, 1, String::new())]),
         ("print(nothing);\nlet b = [1,\n\nlet c = 2;", vec![(Error, 1, no("nothing")), (Error, 4, String::new())]),
         ("fn f() { nothing }\nfn g( { 1 }", vec![(Error, 1, no("nothing")), (Error, 2, String::new())]),
         ("let a = (1 +\n", vec![(Error, 0, String::new())]),

@@ -25,6 +25,27 @@ const TABLE: &str = "let t = table([
 ], [\"model\", \"k\", \"mAP\"]);\n";
 
 #[test]
+fn a_table_is_read_by_its_content() {
+    assert_eq!(shown(&format!("{TABLE}t.write_parquet(\"FOLDER/t.csv\"); load_table(\"FOLDER/t.csv\").len()")), "4");
+    let folder = tempfile::tempdir().unwrap();
+    let of = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        message(&format!("load_table({path:?})"))
+    };
+    assert!(of("text.parquet", "größe,k\n1,2\n".as_bytes()).ends_with("text.parquet is no Parquet file: it is a text"));
+    // One whose end is missing is none by its content.
+    for (name, bytes) in
+        [("cut.parquet", &b"PAR1 and no more"[..]), ("empty.parquet", b""), ("other.parquet", b"\0\xff")]
+    {
+        let said = of(name, bytes);
+        assert!(said.contains("is not a complete Parquet file"), "{said}");
+    }
+    let said = of("cut.csv", b"PAR1 and no more");
+    assert!(said.contains("cut.csv is not a complete Parquet file"), "{said}");
+}
+
+#[test]
 fn verbs_of_polars() {
     let of = |code: &str| shown(&format!("{TABLE}{code}"));
     assert_eq!(of("t.filter((col(\"mAP\") > 81) & (col(\"k\") == 2)).column(\"model\")"), "[\"b\"]");

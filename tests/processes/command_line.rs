@@ -126,6 +126,11 @@ fn scripts_take_arguments_and_list_them() {
     let unknown = cpsd(f, &["script", "s.rhai", "kk=1"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(err(&unknown).contains("has no argument \"kk\""), "{}", err(&unknown));
+    // A name that the script computes is known when it runs.
+    std::fs::write(f.join("computes.rhai"), "arg(\"a\", 1); for n in 1..3 { print(arg(`k${n}`, 0)); }").unwrap();
+    let computed = cpsd(f, &["script", "computes.rhai", "k2=5", "a=2", "kk=1"]);
+    assert_eq!((computed.status.code(), out(&computed).as_str()), (Some(0), "0\n5\n"));
+    assert_eq!(err(&computed), "cpsd: computes.rhai never asked for the argument \"kk\"\n");
     let wrong = cpsd(f, &["script", "s.rhai", "k=many"]);
     assert_eq!(wrong.status.code(), Some(1));
     assert!(err(&wrong).contains("argument \"k\" must be an integer"), "{}", err(&wrong));
@@ -138,6 +143,9 @@ fn scripts_take_arguments_and_list_them() {
         assert_eq!((missing.status.code(), err(&missing).as_str()), (Some(2), sentence), "{arguments:?}");
     }
     assert_eq!(cpsd(f, &["check", "s.rhai"]).status.code(), Some(0));
+    let checked = piped(f, &["check", "-"], "let a = 1;\nprnt(a)");
+    assert!(out(&checked).starts_with("standard input:2:1: error: "), "{}{}", out(&checked), err(&checked));
+    assert!(checked.status.code() == Some(1) && out(&checked).ends_with("\n1 error, 0 warnings in 1 file\n"));
 }
 
 #[test]
@@ -256,6 +264,11 @@ fn an_example_is_printed_and_a_misspelt_one_makes_no_folder() {
     let copied = cpsd(f, &["examples", "learn/"]);
     assert!(out(&copied).ends_with("cpsd script learn/label_graph.rhai\n"), "{}{}", out(&copied), err(&copied));
     assert!(f.join("learn/own_loss.rhai").is_file());
+    // The hints can be pasted into a shell.
+    let copied = cpsd(f, &["examples", "to learn/"]);
+    assert!(out(&copied).ends_with("cpsd script 'to learn/label_graph.rhai'\n"), "{}", out(&copied));
+    let made = cpsd(f, &["new", "with space"]);
+    assert!(out(&made).ends_with("cd 'with space' && cpsd script train.rhai\n"), "{}{}", out(&made), err(&made));
 }
 
 #[test]
@@ -417,6 +430,7 @@ fn piped_input_runs_input_by_input() {
         ("1\nexit\n2", "1\n"),
         ("1\nif true { exit() }\n2", "1\n"),
         ("let done = false;\n!done", "true\n"),
+        ("let f = |x| x;\nfn g() { 1 }\n:vars", "  f                function     |x| x\n  g()              function\n"),
         ("let job = spawn(|| { sleep(0.3); print(\"late\") });\n", "late\n"),
         ("", ""),
     ] {
@@ -435,6 +449,7 @@ fn piped_input_runs_input_by_input() {
         ("ls\n", 1, "", "!ls"),
         ("help\n", 1, "", ":help"),
         ("%time 1\n", 1, "", ":time 1"),
+        (":time\n", 1, "", ":time needs an expression"),
         ("1\n:lod lib.rhai\n2", 1, "1\n", ":load"),
         // What only a person may ask for.
         ("!touch made", 1, "", "!COMMAND works at the prompt"),
@@ -608,6 +623,9 @@ fn tests_of_libraries_are_run() {
     assert_eq!(own.status.code(), Some(0), "{}{}", out(&own), err(&own));
     std::fs::create_dir(f.join("empty")).unwrap();
     assert_eq!(cpsd(f, &["test", "empty"]).status.code(), Some(1));
+    let missing = cpsd(f, &["test", "emty"]);
+    let sentence = "cpsd: there is no file or folder \"emty\"; did you mean \"empty\"?\n";
+    assert_eq!((missing.status.code(), err(&missing).as_str()), (Some(2), sentence));
 }
 
 #[test]
@@ -622,6 +640,12 @@ fn a_script_runs_for_every_combination_of_its_arguments() {
     let all = cpsd(f, &["script", "--multirun", "s.rhai", "k=2,3", "seed=0,1"]);
     let printed: Vec<String> = out(&all).lines().filter(|l| !l.starts_with("==")).map(str::to_string).collect();
     assert_eq!(printed, ["2 0", "2 1", "3 0", "3 1"], "{}", err(&all));
+    // A list in brackets is one value.
+    std::fs::write(f.join("l.rhai"), "print(arg(\"xs\", [0])); print(arg(\"names\", [\"\"]));").unwrap();
+    let lists = cpsd(f, &["script", "--multirun", "l.rhai", "xs=[1,2],[3]", "names=[\"a,b\",c]"]);
+    let printed: Vec<String> = out(&lists).lines().filter(|l| !l.starts_with("==")).map(str::to_string).collect();
+    let names = "[\"a,b\", \"c\"]";
+    assert_eq!(printed, ["[1, 2]", names, "[3]", names], "{}", err(&lists));
     let some = cpsd(f, &["script", "--multirun", "s.rhai", "k=9,4"]);
     assert_eq!(some.status.code(), Some(1));
     assert!(out(&some).contains("4 0") && err(&some).contains("1 of 2 runs failed"), "{}", err(&some));

@@ -50,7 +50,8 @@ fn bash(folder: &Path, words: &[&str]) -> Vec<String> {
 fn bash_with(folder: &Path, words: &[&str], runs: Option<&Path>) -> Vec<String> {
     let listed: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     let last = *words.last().unwrap();
-    let current = if last == "=" { "" } else { last };
+    // A quote that is still open is no part of the word for bash.
+    let current = if last == "=" { "" } else { last.trim_start_matches('"') };
     let text = format!(
         "source <(cpsd completions bash); COMP_WORDS=({}); COMP_CWORD={}; COMP_TYPE=9; \
          _clap_complete_cpsd cpsd '{current}' x; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
@@ -114,6 +115,24 @@ fn bash_completes_commands_words_arguments_of_scripts_and_runs() {
     std::fs::write(f.join("cpsd.toml"), "runs = \"kept\"\n").unwrap();
     std::fs::rename(f.join("runs"), f.join("kept")).unwrap();
     assert_eq!(bash_with(&below, &["cpsd", "runs", "show", "train-"], None), id);
+}
+
+#[test]
+fn bash_quotes_what_it_would_read_otherwise() {
+    let folder = folder();
+    let f = folder.path();
+    std::fs::write(f.join("my adds.rhai"), "arg(\"files\", \"/*\"); arg(\"kept\", \"a b\");").unwrap();
+    for (words, expected) in [
+        (&["cpsd", "script", "my"][..], r"my\ adds.rhai"),
+        (&["cpsd", "script", r"my\ a"], r"my\ adds.rhai"),
+        (&["cpsd", "script", "\"my a"], "my adds.rhai"),
+        (&["cpsd", r"my\ adds.rhai", "fi"], "files="),
+        (&["cpsd", "\"my adds.rhai\"", "files", "="], r"/\*"),
+        (&["cpsd", "\"my adds.rhai\"", "kept", "="], r"a\ b"),
+        (&["cpsd", "\"my adds.rhai\"", "kept", "=", "\"a "], "a b"),
+    ] {
+        assert_eq!(bash(f, words), [expected], "{words:?}");
+    }
 }
 
 #[test]

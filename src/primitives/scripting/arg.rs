@@ -3,6 +3,7 @@
 use rhai::Dynamic;
 
 use crate::error::{Error, Result};
+use crate::script::arguments::parts;
 use crate::script::call::Call;
 use crate::script::show;
 use crate::script::word::{Chapter, Example, Word};
@@ -21,6 +22,7 @@ pub const WORD: Word = Word {
 };
 
 fn arg(call: &Call, name: String, default: Dynamic, _help: Option<String>) -> Result<Dynamic> {
+    let _ = call.host.asked.borrow_mut().insert(name.clone());
     let given = call.host.arguments.borrow().get(&name).cloned();
     given.map_or(Ok(default.clone()), |text| read(&name, &text, &default))
 }
@@ -85,7 +87,7 @@ fn items_of(text: &str) -> Option<Vec<&str>> {
         let is_whole = quoted || !item.is_empty() && !item.contains(['"', '[', ']']);
         is_whole.then_some(inner)
     };
-    text.split(',').map(|part| item(part).map(|inner| &part.trim()[inner])).collect()
+    parts(text).into_iter().map(|part| item(part).map(|inner| &part.trim()[inner])).collect()
 }
 
 fn guess(text: &str) -> Dynamic {
@@ -111,6 +113,7 @@ mod tests {
             ("", ""),
             ("[]", ""),
             ("é,ü", "é|ü"),
+            ("\"a,b\", c", "a,b|c"),
         ] {
             assert_eq!(of(text).as_deref(), Some(items), "{text}");
         }

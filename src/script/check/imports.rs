@@ -41,7 +41,7 @@ pub fn read(
         let found = |message| Finding::at(severity, text, pos, message);
         match name {
             None => {
-                let error = explain::unknown_library(path);
+                let error = explain::unknown_library(path, text.name);
                 findings.push(found(error.message).help(error.help));
             }
             Some(name) => findings.extend(reader.mistake(&name, text.name).map(found)),
@@ -145,7 +145,7 @@ impl Reader<'_> {
                     Some(found) => next = Some(found),
                     None => {
                         let (line, column) = (pos.line().unwrap_or(1), pos.position().unwrap_or(1));
-                        let message = explain::unknown_library(&import).message;
+                        let message = explain::unknown_library(&import, &name).message;
                         return Some(format!("{name}:{line}:{column}: {message}"));
                     }
                 },

@@ -41,6 +41,8 @@ pub fn walk(ast: &AST, text: &Text, calls: &Calls) -> Vec<Finding> {
         names: Names::default(),
         around: vec![],
         imports: BTreeSet::new(),
+        coming: vec![],
+        awaited: BTreeSet::new(),
         findings: vec![],
         closures: closures.into_iter().map(|f| (f.name.to_string(), f.clone())).collect(),
         top: BTreeSet::new(),
@@ -128,6 +130,11 @@ struct Walker<'a> {
     around: Vec<Names>,
     /// The libraries of the top level, which functions see.
     imports: BTreeSet<String>,
+    /// The libraries that the blocks being walked import, innermost last, each with the number of functions around its block. A closure that
+    /// is written in front of the import may be called behind it.
+    coming: Vec<(String, usize)>,
+    /// Those that a closure uses in front of their import.
+    awaited: BTreeSet<String>,
     findings: Vec<Finding>,
     /// The closures that are still to be walked.
     closures: BTreeMap<String, Shared<ScriptFuncDef>>,
@@ -191,14 +198,22 @@ impl Walker<'_> {
         let outside = self.function.replace(name);
         let mut alone = Module::new();
         let _ = alone.set_script_fn(definition.clone());
-        let mut ended = false;
-        AST::new([], alone).walk(&mut |path| {
+        let body = AST::new([], alone);
+        let (mut ended, coming) = (false, self.coming.len());
+        body.walk(&mut |path| {
+            if let [ASTNode::Stmt(statement)] = path {
+                self.comes(statement);
+            }
+            true
+        });
+        body.walk(&mut |path| {
             if let [ASTNode::Stmt(statement)] = path {
                 self.reached(statement, &mut ended);
                 self.statement(statement);
             }
             true
         });
+        self.coming.truncate(coming);
         self.leave(0);
         self.function = outside;
         self.names = self.around.pop().unwrap_or_default();
@@ -221,14 +236,23 @@ impl Walker<'_> {
 
     /// Walks a sequence of statements; with `scope`, their names end with it.
     fn block(&mut self, statements: &[Stmt], scope: bool) {
-        let depth = self.names.all.len();
+        let (depth, coming) = (self.names.all.len(), self.coming.len());
         let mut ended = false;
+        statements.iter().for_each(|statement| self.comes(statement));
         for statement in statements {
             self.reached(statement, &mut ended);
             self.statement(statement);
         }
+        self.coming.truncate(coming);
         if scope {
             self.leave(depth);
+        }
+    }
+
+    /// Notes what a statement of a block imports, before the block is walked.
+    fn comes(&mut self, statement: &Stmt) {
+        if let Stmt::Import(import, _) = statement {
+            self.coming.push((import.1.name.to_string(), self.around.len()));
         }
     }
 
@@ -324,6 +348,9 @@ impl Walker<'_> {
                 self.expression(path);
                 let at = self.offset(if alias.pos.is_none() { path.position() } else { alias.pos });
                 self.enter(&alias.name, Origin::Import, at);
+                if let Some(name) = self.names.all.last_mut() {
+                    name.read = self.awaited.contains(&name.name);
+                }
             }
             Stmt::Export(export, _) => self.read(&export.0.name, export.0.pos),
             Stmt::Share(shared) => {
@@ -444,6 +471,7 @@ impl Walker<'_> {
 
     fn library(&mut self, alias: &str, pos: Position) {
         let is_import = |name: &Name| name.origin == Origin::Import;
+        let depth = self.around.len();
         let around = self.around.iter_mut().rev();
         match std::iter::once(&mut self.names).chain(around).find_map(|names| names.find(alias, is_import)) {
             Some(found) => found.read = true,
@@ -452,6 +480,9 @@ impl Walker<'_> {
                 self.constants.insert(alias.to_string());
             }
             None if alias == "global" => {}
+            None if self.coming.iter().any(|(known, around)| known == alias && *around < depth) => {
+                let _ = self.awaited.insert(alias.to_string());
+            }
             None => {
                 let finding =
                     Finding::at(Severity::Error, self.text, pos, format!("no library is imported as {alias}"));

@@ -1,4 +1,5 @@
-//! A text with a syntax error: that error, and what is certain of the statements in front of it and of the functions behind it.
+//! A text with a syntax error: that error, and what is certain of the statements in front of it and of the functions and statements behind
+//! it.
 
 use std::ops::Range;
 
@@ -11,6 +12,9 @@ use crate::script::tokens::{self, Piece};
 const TRIES: usize = 3;
 /// So many functions behind the error are looked at.
 const FUNCTIONS: usize = 50;
+/// So many statements behind the error are looked at, of so many tokens.
+const STATEMENTS: usize = 200;
+const TOKENS: usize = 2000;
 
 /// The findings of a text that cannot be parsed, because of `failure`. `parse` and `check` are given the text with blanks in place of parts
 /// of it.
@@ -45,16 +49,88 @@ pub fn findings(
     let ends = statement_ends(text, first.span.start).into_iter().rev().take(TRIES);
     // The functions alone, if nothing in front can be checked.
     let ends = ends.chain((!behind.is_empty()).then_some(0));
+    let mut checked = 0;
     let sure = ends.into_iter().find_map(|end| {
         let found = check(&only(text, end, &behind)).ok()?;
+        checked = end;
         let unread = without(text, end, &behind);
         let rest = Rest::of(&unread);
         Some(found.into_iter().filter(|finding| rest.leaves(finding, text)).collect::<Vec<_>>())
     });
-    let mut all: Vec<Finding> = sure.unwrap_or_default().into_iter().chain([first]).chain(errors).collect();
+    let unknown = unknown_behind(text, checked, &first.span, &behind, parse, check);
+    let sure = sure.unwrap_or_default().into_iter();
+    let mut all: Vec<Finding> = sure.chain([first]).chain(errors).chain(unknown).collect();
     // (The first has no place where the text ends too early.)
     all.sort_by_key(|finding| if finding.span.is_empty() { usize::MAX } else { finding.span.start });
     all
+}
+
+/// The names in statements of the left margin behind a mistake that nothing in the text makes: of another kind, a finding may be wrong if what
+/// is not read says more.
+fn unknown_behind(
+    text: &str,
+    end: usize,
+    mistake: &Range<usize>,
+    functions: &[Range<usize>],
+    parse: impl Fn(&str) -> Result<(), Failure>,
+    check: impl Fn(&str) -> Result<Vec<Finding>, Failure>,
+) -> Vec<Finding> {
+    let mut statements = match mistake.is_empty() {
+        true => vec![],
+        false => statements_behind(text, mistake.end, functions),
+    };
+    statements.retain(|statement| parse(&text[statement.clone()]).is_ok());
+    if statements.is_empty() {
+        return vec![];
+    }
+    let mut parts = [functions, &statements].concat();
+    parts.sort_by_key(|part| part.start);
+    let Ok(found) = check(&only(text, end, &parts)) else { return vec![] };
+    let unread = without(text, end, &parts);
+    let rest = Rest::of(&unread).pieces;
+    let is_unknown = |finding: &Finding| {
+        let name = text.get(finding.span.clone()).unwrap_or_default();
+        finding.severity == Severity::Error
+            && statements.iter().any(|statement| statement.contains(&finding.span.start))
+            && ["there is no variable ", "there is no function "].iter().any(|said| finding.message.starts_with(said))
+            && !["eval", name].iter().any(|word| rest.contains(word))
+    };
+    found.into_iter().filter(is_unknown).collect()
+}
+
+/// The statements that begin at the left margin from byte `from` on and outside of these functions, each to its semicolon.
+fn statements_behind(text: &str, from: usize, functions: &[Range<usize>]) -> Vec<Range<usize>> {
+    let pieces = tokens::pieces(text);
+    let begins = |i: usize| {
+        let at = pieces[i].0.start;
+        pieces[i].1 == Piece::Word && text[..at].ends_with('\n')
+    };
+    let end = |first: usize| {
+        let mut depth = 0_usize;
+        for i in first..pieces.len().min(first + TOKENS) {
+            match &text[pieces[i].0.clone()] {
+                "(" | "[" | "{" => depth += 1,
+                ")" | "]" | "}" => depth = depth.checked_sub(1)?,
+                ";" if depth == 0 => return Some(i),
+                _ if depth == 0 && i > first && begins(i) => return None,
+                _ => {}
+            }
+        }
+        None
+    };
+    let (mut found, mut at) = (vec![], pieces.partition_point(|(range, _)| range.start < from));
+    while at < pieces.len() && found.len() < STATEMENTS {
+        let start = pieces[at].0.start;
+        let is_inside = || functions.iter().any(|function| function.contains(&start));
+        match if begins(at) && !is_inside() { end(at) } else { None } {
+            Some(last) => {
+                found.push(start..pieces[last].0.end);
+                at = last + 1;
+            }
+            None => at += 1,
+        }
+    }
+    found
 }
 
 /// The functions that begin at the left margin from byte `from` on, each to the next one or to its own last bracket.
@@ -201,6 +277,17 @@ mod tests {
         assert_eq!((part.len(), &part[..4], &part[found[2].clone()]), (found[2].end, "let ", "fn h() { 2 }"));
         assert_eq!((part.trim_end().lines().count(), part.matches("fn").count()), (5, 1));
         assert!(without(text, 4, &found).starts_with("ä = (;\n\n  fn no() { 1 }\n\n"));
+    }
+
+    #[test]
+    fn statements_at_the_margin_are_found_behind_a_mistake() {
+        let text =
+            "f(;\ng(1);\nfn h() {\nh(2);\n}\n  no(3);\nlet a = [\n4,\n];\nb\nc(\nd(5);\nif e { f(6); }\ng(\";\");";
+        let functions = functions_behind(text, 2);
+        let found = statements_behind(text, 2, &functions);
+        let parts: Vec<&str> = found.iter().map(|part| &text[part.clone()]).collect();
+        // (What a bracket opens is left to the parser.)
+        assert_eq!(parts, ["g(1);", "let a = [\n4,\n];", "d(5);", "g(\";\");"]);
     }
 
     #[test]
