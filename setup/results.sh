@@ -102,6 +102,7 @@ photographs() {
 }
 
 ablation ablation_components
+ablation ablation_components_mse distillation=mse
 part ablation_weight_2000 ablation_weight seeds=0 weights=0.005,0.02,0.1,0.5
 keep ablation_weight.csv ablation_weight_2000.csv
 for figure in 0.02 0.5 test test_shifted; do keep "ablation_weight_$figure.png" "ablation_weight_$figure.png"; done
@@ -125,6 +126,7 @@ regime gap train=1000 student_width=0,256 epochs=0,96
 
 if [ -n "${PHOTOS:-}" ]; then
     photographs words ablation ablation_photographs
+    photographs words ablation ablation_photographs_mse distillation=mse
     photographs objects ablation ablation_objects
     photographs words weights weight_words
     photographs objects weights weight_objects

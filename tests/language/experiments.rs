@@ -276,7 +276,8 @@ fn the_regime_is_planned_and_swept() {
     assert!(!f.join("out/regime.csv").exists());
     let printed = script(f, "regime.rhai", &[&toy[..], &["size=64"]].concat());
     for said in [
-        "test_shifted: mAP, mean over 2 seeds", "how far co+dis is above each control",
+        "test_shifted: mAP, mean over 2 seeds",
+        "how far co+dis is above each control",
         "above SD2",
         "above random",
         "co+dis above SD2: seeds needed on test",

@@ -90,18 +90,21 @@ impl Nearest {
 }
 
 #[inline(always)]
+#[allow(clippy::needless_range_loop)]
 fn nearest(lanes: &[[f64; LANES]], dim: usize, point: &[f64]) -> usize {
     let mut best = (f64::INFINITY, 0);
-    for (block, of_block) in lanes.chunks_exact(dim).enumerate() {
+    for block in 0..lanes.len() / dim {
+        let of_block = &lanes[block * dim..][..dim];
         let mut distances = [0.0; LANES];
-        for (&x, of_centroids) in point.iter().zip(of_block) {
-            for (d, &c) in distances.iter_mut().zip(of_centroids) {
-                *d += (x - c) * (x - c);
+        for d in 0..dim {
+            let (x, of_centroids) = (point[d], &of_block[d]);
+            for lane in 0..LANES {
+                distances[lane] += (x - of_centroids[lane]) * (x - of_centroids[lane]);
             }
         }
-        for (lane, d) in distances.into_iter().enumerate() {
-            if d < best.0 {
-                best = (d, block * LANES + lane);
+        for lane in 0..LANES {
+            if distances[lane] < best.0 {
+                best = (distances[lane], block * LANES + lane);
             }
         }
     }
@@ -110,8 +113,8 @@ fn nearest(lanes: &[[f64; LANES]], dim: usize, point: &[f64]) -> usize {
 
 for_wide_vectors! {
     fn all_nearest(lanes: &[[f64; LANES]], dim: usize, points: &Points, parts: &mut [usize]) {
-        for (i, part) in parts.iter_mut().enumerate() {
-            *part = nearest(lanes, dim, points.row(i));
+        for i in 0..parts.len() {
+            parts[i] = nearest(lanes, dim, points.row(i));
         }
     }
 }
@@ -128,8 +131,7 @@ fn seeds(points: &Points, k: usize, rng: &mut Generator) -> Vec<f64> {
         let mut best: Option<(f64, usize, Vec<f64>)> = None;
         for _ in 0..candidates {
             let pick = draw(&near, total * rng.random::<f64>());
-            let then: Vec<f64> =
-                near.iter().enumerate().map(|(i, &d)| d.min(distance2(points.row(i), points.row(pick)))).collect();
+            let then = nearer(points, &near, points.row(pick));
             let sum = then.iter().sum();
             if best.as_ref().is_none_or(|(least, ..)| sum < *least) {
                 best = Some((sum, pick, then));
@@ -141,6 +143,22 @@ fn seeds(points: &Points, k: usize, rng: &mut Generator) -> Vec<f64> {
         }
     }
     centroids
+}
+
+for_wide_vectors! {
+    /// The squared distances `near`, or those to `point` where they are less.
+    fn nearer(points: &Points, near: &[f64], point: &[f64]) -> Vec<f64> {
+        let mut then = vec![0.0; near.len()];
+        for i in 0..near.len() {
+            let row = points.row(i);
+            let mut distance = 0.0;
+            for d in 0..row.len() {
+                distance += (row[d] - point[d]) * (row[d] - point[d]);
+            }
+            then[i] = near[i].min(distance);
+        }
+        then
+    }
 }
 
 /// The first position where the running sum of `weights` exceeds `target`.

@@ -2,11 +2,15 @@
 
 /// Compiles a function for every processor and once more for those with AVX2, and calls the one that fits. Both give the same bits: sums
 /// keep their order, and no product is fused with a sum.
+///
+/// Loops in them go over indices: the parts of iterators are functions of their own, which are called and not inlined where they are
+/// compiled in another unit.
 macro_rules! for_wide_vectors {
     ($(#[$meta:meta])* $vis:vis fn $name:ident$(<const $n:ident: usize>)?($($argument:ident: $type:ty),* $(,)?) $(-> $answer:ty)? $body:block) => {
         $(#[$meta])*
         $vis fn $name$(<const $n: usize>)?($($argument: $type),*) $(-> $answer)? {
             #[inline(always)]
+            #[allow(clippy::needless_range_loop)]
             fn plain$(<const $n: usize>)?($($argument: $type),*) $(-> $answer)? $body
             #[cfg(target_arch = "x86_64")]
             {
@@ -42,7 +46,9 @@ for_wide_vectors! {
     /// Σ w x over the rows of `x` at `columns`.
     pub fn sum_at(columns: &[u32], values: &[f64], x: &[Row]) -> Row {
         let mut total = [0.0; BLOCK];
-        columns.iter().zip(values).for_each(|(&j, &w)| add_scaled(&mut total, w, &x[j as usize]));
+        for at in 0..columns.len() {
+            add_scaled(&mut total, values[at], &x[columns[at] as usize]);
+        }
         total
     }
 }
@@ -51,7 +57,9 @@ for_wide_vectors! {
     /// Σ w x over all rows of `x`.
     pub fn sum_of(values: &[f64], x: &[Row]) -> Row {
         let mut total = [0.0; BLOCK];
-        values.iter().zip(x).for_each(|(&w, x)| add_scaled(&mut total, w, x));
+        for at in 0..values.len() {
+            add_scaled(&mut total, values[at], &x[at]);
+        }
         total
     }
 }
@@ -60,8 +68,10 @@ for_wide_vectors! {
     /// Qᵀ X: entry (r, c) belongs to column r of Q and column c of X.
     pub fn products(q: &[Row], x: &[Row]) -> [Row; BLOCK] {
         let mut products = [[0.0; BLOCK]; BLOCK];
-        for (q, x) in q.iter().zip(x) {
-            (0..BLOCK).for_each(|r| add_scaled(&mut products[r], q[r], x));
+        for at in 0..q.len() {
+            for r in 0..BLOCK {
+                add_scaled(&mut products[r], q[at][r], &x[at]);
+            }
         }
         products
     }
@@ -70,8 +80,10 @@ for_wide_vectors! {
 for_wide_vectors! {
     /// Adds Q C to X.
     pub fn add_combined(x: &mut [Row], q: &[Row], c: &[Row; BLOCK]) {
-        for (q, x) in q.iter().zip(x) {
-            (0..BLOCK).for_each(|r| add_scaled(x, q[r], &c[r]));
+        for at in 0..x.len() {
+            for r in 0..BLOCK {
+                add_scaled(&mut x[at], q[at][r], &c[r]);
+            }
         }
     }
 }

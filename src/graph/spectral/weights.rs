@@ -1,7 +1,5 @@
 //! `Weights`: the weights P of a label graph, as a square table or as a constant and the pairs seen.
 
-use std::array::from_fn;
-
 use nalgebra::DMatrix;
 use rayon::prelude::*;
 
@@ -202,17 +200,28 @@ for_wide_vectors! {
     fn within<const N: usize>(columns: &[u32], values: &[f64], assignments: &[[u32; N]], own: &[u32; N]) -> [f64; N] {
         // Four independent sums: a single one would wait for each addition.
         let mut sums = [[0.0; N]; 4];
-        let add = |sum: &mut [f64; N], j: u32, w: f64| {
-            let tasks = &assignments[j as usize];
-            (0..N).for_each(|n| sum[n] += if tasks[n] == own[n] { w } else { 0.0 });
-        };
-        let (fours, rest) = columns.as_chunks::<4>();
-        let (four_values, rest_values) = values.as_chunks::<4>();
-        for (js, ws) in fours.iter().zip(four_values) {
-            (0..4).for_each(|b| add(&mut sums[b], js[b], ws[b]));
+        let fours = columns.len() / 4;
+        for four in 0..fours {
+            for b in 0..4 {
+                let at = 4 * four + b;
+                add_within(&mut sums[b], values[at], &assignments[columns[at] as usize], own);
+            }
         }
-        rest.iter().zip(rest_values).for_each(|(&j, &w)| add(&mut sums[0], j, w));
-        from_fn(|n| (sums[0][n] + sums[1][n]) + (sums[2][n] + sums[3][n]))
+        for at in 4 * fours..columns.len() {
+            add_within(&mut sums[0], values[at], &assignments[columns[at] as usize], own);
+        }
+        let mut total = [0.0; N];
+        for n in 0..N {
+            total[n] = (sums[0][n] + sums[1][n]) + (sums[2][n] + sums[3][n]);
+        }
+        total
+    }
+}
+
+#[inline(always)]
+fn add_within<const N: usize>(sum: &mut [f64; N], w: f64, tasks: &[u32; N], own: &[u32; N]) {
+    for n in 0..N {
+        sum[n] += if tasks[n] == own[n] { w } else { 0.0 };
     }
 }
 
