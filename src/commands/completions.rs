@@ -371,9 +371,6 @@ fn with_quotes(candidate: &str, quote: Option<char>) -> Cow<'_, str> {
 /// it would read something else.
 struct Bash;
 
-/// What stands between candidates for bash.
-const BETWEEN: char = '\u{b}';
-
 impl EnvCompleter for Bash {
     fn name(&self) -> &'static str {
         clap_complete::env::Bash.name()
@@ -416,10 +413,12 @@ impl EnvCompleter for Bash {
         let mut text = Vec::new();
         clap_complete::env::Bash.write_complete(program, words, folder, &mut text)?;
         let text = String::from_utf8_lossy(&text);
+        // clap_complete's script says what stands between candidates.
+        let between = std::env::var("_CLAP_IFS").unwrap_or_else(|_| "\n".into());
         // Nobody can type the name of a file with an end of a line in it.
-        let all = text.split(BETWEEN).filter(|candidate| !candidate.contains(char::is_control));
+        let all = text.split(&between).filter(|candidate| !candidate.contains(char::is_control));
         let all: Vec<_> = all.map(|candidate| with_quotes(candidate, opened())).collect();
-        write!(out, "{}", all.join(&BETWEEN.to_string()))
+        write!(out, "{}", all.join(&between))
     }
 }
 

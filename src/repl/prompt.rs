@@ -249,7 +249,7 @@ mod tests {
     fn errors_quote_what_was_typed_without_added_ends() {
         let mut session = crate::primitives::session();
         let mut prompt = Prompt::new(&mut session);
-        let cell = "let ä = 1 // one\nlet y = 2\nlet z = ä.foo\ny";
+        let cell = "let a = 1 // ä\nlet y = 2\nlet z = a.foo\ny";
         let failure = prompt.run(cell, "cell 1").unwrap_err();
         assert_eq!(&cell[failure.span().unwrap()], "foo");
         let shown = failure.render(false, 80);
