@@ -106,18 +106,18 @@ ablation ablation_components_mse distillation=mse
 part ablation_weight_2000 ablation_weight seeds=0 weights=0.005,0.02,0.1,0.5
 keep ablation_weight.csv ablation_weight_2000.csv
 for figure in 0.02 0.5 test test_shifted; do keep "ablation_weight_$figure.png" "ablation_weight_$figure.png"; done
-part ablation_k ablation_k "seeds=$seeds" $few
+part ablation_k ablation_k distillation=mse "seeds=$seeds" $few
 keep ablation_k.csv ablation_k.csv
 keep ablation_k_test.png ablation_k_test.png
 part ablation_weight ablation_weight "$four" $few
 keep ablation_weight.csv ablation_weight.csv
 part departures departures "seeds=$seeds" $few
 keep departures.csv departures.csv
-part beyond beyond "$four" $few
+part beyond beyond distillation=mse "$four" $few
 keep beyond.csv beyond.csv
 part partition_stability partition_stability
 keep partition_stability.csv partition_stability.csv
-part partition_variants partition_stability students=true k=3 $few
+part partition_variants partition_stability distillation=mse students=true k=3 $few
 keep partition_variants.csv partition_variants.csv
 weights weight_emoji train=1000
 better better_emoji train=1000
