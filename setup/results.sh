@@ -2,8 +2,9 @@
 # Trains what docs/results.md shows of the method and writes its files under docs/results/: the CSV files, the figures and what each
 # script printed (.txt); then the tables of the pages. Each part says its command and how long it took; the first that fails ends all. What
 # the run store holds is not trained again. PHOTOS: a folder with images, labels_words.csv, labels_objects.csv and split.csv, or
-# nothing. CPSD: the program. SEEDS: seeds of the largest parts, of which the others take the first five, four or three. MORE: arguments of all
-# parts, in place of their own of the same name, so that a trial takes minutes. ONLY: these parts alone, as ablation_k,ablation_objects.
+# nothing. CPSD: the program. SEEDS: seeds of the largest parts, of which the others take the first five, four or three. MORE: arguments that every
+# part takes, as train=40, in place of its own of the same name: a trial takes minutes, and its numbers stand in docs/results/ after it, so
+# it is made in a copy. ONLY: these parts alone, as ablation_k,ablation_objects.
 set -eu
 cd "$(dirname "$0")/.."
 cpsd=${CPSD:-target/release/cpsd}
@@ -14,6 +15,7 @@ five=seeds=$(echo "$seeds" | cut -d, -f1-5)
 few="train=500 epochs=32 teacher_epochs=16"
 more=${MORE:-}
 kept=docs/results
+parts=
 mkdir -p "$kept" out/results
 if [ -n "${PHOTOS:-}" ]; then
     for file in labels_words.csv labels_objects.csv split.csv; do
@@ -34,8 +36,11 @@ part() {
     done
     set -- "$@" $more
     out=
+    parts="$parts $name"
     case ",${ONLY:-$name}," in *",$name,"*) ;; *) return ;; esac
     out=out/results/$name
+    # What an earlier call left would be taken for this one's.
+    rm -rf "$out"
     mkdir -p "$out"
     echo "== $name: cpsd script scripts/$script.rhai $*"
     began=$(date +%s)
@@ -61,7 +66,8 @@ ablation() {
     part "$at" ablation_components "seeds=$seeds" "$@"
     keep ablation_components.csv "$at.csv"
     keep ablation_differences.csv "${at}_differences.csv"
-    keep context_probe_means.csv "${at}_probe.csv"
+    # Few pictures may leave no label to probe, which is printed.
+    [ ! -f "$out/context_probe_means.csv" ] || keep context_probe_means.csv "${at}_probe.csv"
 }
 
 # Losses of the distillation, each at several factors, as it is and scaled.
@@ -135,4 +141,7 @@ if [ -n "${PHOTOS:-}" ]; then
 else
     echo "== skipped: the parts on photographs (PHOTOS=DIR, a folder as shared/photos/)"
 fi
+for name in $(echo "${ONLY:-}" | tr , ' '); do
+    case "$parts " in *" $name "*) ;; *) echo "ONLY=$name is none of the parts (those on photographs need PHOTOS):$parts" >&2; exit 2 ;; esac
+done
 "$cpsd" script docs/results/tables.rhai

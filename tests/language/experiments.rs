@@ -346,6 +346,19 @@ fn factors_of_the_regime_reach_the_trainings_that_they_are_of() {
     }
     let error = refused(f, "regime.rhai", &["losses=msee"]);
     assert!(error.contains("losses= takes asl, mse, probabilities, kl and kl_softmax"), "{error}");
+    for (argument, said) in [
+        ("student_width=-5", "student_width= is 0 or above; got -5"),
+        ("frozen=-2", "frozen= is -1 or above; got -2"),
+        ("weights=-1,3", "weights= are 0 or above, or -1 alone; got -1"),
+        ("scale=foo", "scale= takes none and gradient; got foo"),
+        ("k=3,3", "k= names 3 twice"),
+        ("seeds=", "seeds= has no value"),
+    ] {
+        let error = refused(f, "regime.rhai", &[argument]);
+        assert!(error.contains(said), "{argument}: {error}");
+    }
+    let error = refused(f, "ablation_components.rhai", &["seeds=0,1,0"]);
+    assert!(error.contains("seeds= names 0 twice"), "{error}");
     let error = refused(f, "regime.rhai", &["data=folder:.", "contexts=0.5"]);
     assert!(error.contains("contexts= is of data=emoji-scenes"), "{error}");
 }
@@ -401,6 +414,9 @@ fn the_tables_of_the_results_are_those_of_their_files() {
     let other: String = line.replacen(line.split(',').nth(3).unwrap(), "12.34", 1);
     std::fs::write(&file, text.replace(line, &other)).unwrap();
     assert!(fill().2.contains("+12.34 ["));
+    // Where a file is not there, the table keeps its numbers.
+    std::fs::remove_file(&file).unwrap();
+    assert!(fill().2.contains("+12.34 ["));
     // A table without its end is said, and nothing is written.
     let page = f.join("docs/results.md");
     let open = std::fs::read_to_string(&page).unwrap().replace("<!-- end -->", "");
@@ -428,6 +444,12 @@ fn all_results_come_from_one_command_which_stops_where_a_part_fails() {
             .output()
             .unwrap()
     };
+    let unknown = Command::new("sh")
+        .arg(f.join("setup/results.sh"))
+        .envs([("CPSD", CPSD), ("ONLY", "ablation_kk")])
+        .output()
+        .unwrap();
+    assert!(unknown.status.code() == Some(2) && err(&unknown).contains("ONLY=ablation_kk is none of the parts"));
     let absent = results("", f);
     assert!(absent.status.code() == Some(2) && err(&absent).contains("has no labels_words.csv"), "{}", err(&absent));
     let failed = results("nothing=1", &photos);
@@ -526,6 +548,8 @@ fn arguments_that_name_data_are_listed_and_mistakes_in_them_are_said() {
         (&["data=coco2017:x", "split=split.csv"], "split= is of data=folder:DIR"),
         (&["train=-1"], "takes a number of training pictures"),
         (&["epochs=-3"], "epochs= is above 0"),
+        (&["weight=-2"], "weight= is 0 or above, or -1 for what fits; got -2"),
+        (&["distillation=kl"], "distillation= takes asl or mse; got kl"),
     ] {
         let error = refused(arguments);
         assert!(error.contains(said), "{arguments:?}: {error}");
