@@ -406,7 +406,7 @@ fn the_tables_of_the_results_are_those_of_their_files() {
         tables += kept.lines().filter(|line| *line == "<!-- end -->").count();
     }
     // Every table that has a mark in a page is one of those that are filled.
-    assert!(tables > 20, "{tables}");
+    assert!(tables >= 15, "{tables}");
     // Another number in a file is another number in the page.
     let file = f.join("docs/results/ablation_photographs_differences.csv");
     let text = std::fs::read_to_string(&file).unwrap();
