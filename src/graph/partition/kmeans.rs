@@ -150,12 +150,7 @@ for_wide_vectors! {
     fn nearer(points: &Points, near: &[f64], point: &[f64]) -> Vec<f64> {
         let mut then = vec![0.0; near.len()];
         for i in 0..near.len() {
-            let row = points.row(i);
-            let mut distance = 0.0;
-            for d in 0..row.len() {
-                distance += (row[d] - point[d]) * (row[d] - point[d]);
-            }
-            then[i] = near[i].min(distance);
+            then[i] = near[i].min(distance2(points.row(i), point));
         }
         then
     }

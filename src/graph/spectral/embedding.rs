@@ -87,10 +87,15 @@ impl Points {
     }
 }
 
-/// Squared distance.
-#[inline]
+/// Squared distance of two points of as many coordinates.
+#[inline(always)]
+#[allow(clippy::needless_range_loop)] // as in for_wide_vectors
 pub fn distance2(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum()
+    let mut sum = 0.0;
+    for d in 0..a.len() {
+        sum += (a[d] - b[d]) * (a[d] - b[d]);
+    }
+    sum
 }
 
 #[cfg(test)]

@@ -150,9 +150,12 @@ impl Weights {
         let mut component = vec![NONE; self.len()];
         let mut found = 0;
         let mut open = Vec::new();
-        // Those in no component yet, ascending: where almost all labels are joined, each is looked at a few times.
+        // Where almost all labels are joined, those in no component yet, ascending: each is looked at a few times.
         let mut left: Vec<usize> = (0..self.len()).collect();
-        while let Some(&first) = left.first() {
+        for first in 0..self.len() {
+            if component[first] != NONE {
+                continue;
+            }
             component[first] = found;
             open.push(first);
             while let Some(i) = open.pop() {
@@ -189,7 +192,6 @@ impl Weights {
                 }
             }
             found += 1;
-            left.retain(|&j| component[j] == NONE);
         }
         component
     }
