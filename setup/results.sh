@@ -129,6 +129,12 @@ weights weight_emoji train=1000
 better better_emoji train=1000
 regime regime_emoji train=500 contexts=0.5,1.0 containing=false,true
 regime gap train=1000 student_width=0,256 epochs=0,96
+regime regime_k train=500 k=2,3,5,8
+regime regime_width train=500 student_width=0,256 teacher_width=0,256
+regime regime_views train=500 views=1,3,6
+regime regime_losses train=500 losses=asl,mse,probabilities,kl
+# As many picture passes as 2,000 pictures have with 48 and 32 epochs.
+regime regime_20000 train=20000 epochs=5 teacher_epochs=3
 
 if [ -n "${PHOTOS:-}" ]; then
     photographs words ablation ablation_photographs
@@ -138,6 +144,8 @@ if [ -n "${PHOTOS:-}" ]; then
     photographs objects weights weight_objects
     photographs words better better_words
     photographs words regime regime_words train=500,0 containing=false,true
+    photographs words regime regime_words_k k=2,3,5
+    photographs words regime regime_words_trained train=500 frozen=-1,6,5
 else
     echo "== skipped: the parts on photographs (PHOTOS=DIR, a folder as shared/photos/)"
 fi

@@ -158,7 +158,15 @@ fn every_experiment_runs_to_its_end() {
     let of_students: Vec<&str> = last.lines().filter(|line| line.starts_with("+ SD")).collect();
     assert_eq!(of_students.len(), 2 * (2 + 1), "{printed}");
     assert_eq!(of_students.iter().filter(|line| line.trim_end().ends_with("best")).count(), 4, "{printed}");
-    assert!(refused(f, "ablation_weight.rhai", &with(&["methods=sd"])).contains("SD, CGPD, DGPD and CPSD; got sd"));
+    for (arguments, said) in [
+        (&["methods=sd"][..], "SD, CGPD, DGPD and CPSD; got sd"),
+        (&["scales=gradient", "weights=0.1"], "weights= is of scale none, and scales= has gradient alone"),
+        (&["relative=0.1"], "relative= is of scale gradient, and scales= has none alone"),
+        (&["weights=-2"], "weights= are 0 or above, or -1 alone; got -2"),
+    ] {
+        let error = refused(f, "ablation_weight.rhai", &with(arguments));
+        assert!(error.contains(said), "{arguments:?}: {error}");
+    }
     script(
         f,
         "better.rhai",
@@ -270,7 +278,11 @@ fn the_regime_is_planned_and_swept() {
     let Some(folder) = place() else { return };
     let f = folder.path();
     let toy = ["train=48", "contexts=0.5,1.0", "seeds=0,1", "k=2", "weights=0.02,0.1", "epochs=1", "teacher_epochs=1"];
-    let planned = script(f, "regime.rhai", &[&toy[..], &["size=64", "plan=true"]].concat());
+    let planned = ran(f, "regime.rhai", &[&toy[..], &["size=64", "plan=true"]].concat());
+    assert!(planned.status.success(), "{}", err(&planned));
+    // A sweep of no numbers shows none.
+    assert!(!err(&planned).lines().any(|line| line.starts_with("contexts ")), "{}", err(&planned));
+    let planned = out(&planned);
     // At each of four points: a baseline, 4 teachers of the branches, 4 of random partitions, 2 of all labels, 3 students of 2 weights.
     assert!(planned.contains("68 trainings, 0 in the run store, 68 to do"), "{planned}");
     assert!(!f.join("out/regime.csv").exists());

@@ -14,14 +14,20 @@ pub const WORD: Word = Word {
     chapter: Chapter::Labels,
     signatures: &["table(rows) -> Table", "table(rows, columns) -> Table"],
     summary: "A Table from an array of maps, one per row.",
-    details: "columns gives their order; without it they are in alphabetical order, as maps have none. A key that a row lacks is empty there.",
+    details: "columns gives their order; without it they are in alphabetical order, as maps have none. A key that a row lacks is empty there. A column of integers and other numbers has numbers; one of other kinds together, as numbers and texts, has texts.",
     options: None,
     examples: &[Example {
         code: "table([#{k: 2, mAP: 80.5}, #{k: 3, mAP: 81.0}], [\"k\", \"mAP\"]).column(\"mAP\")",
         prints: "[80.5, 81.0]",
     }],
     register: |word| {
-        word.reading(|rows: &Array, columns: Option<Columns>| from_maps(rows, columns.map(|columns| columns.0)));
+        word.reading(|rows: &Array, columns: Option<Columns>| {
+            if !rows.is_empty() && columns.as_ref().is_some_and(|columns| columns.0.is_empty()) {
+                return Err(Error::argument("table: columns is empty, and a table without columns has no rows")
+                    .with_help("leave it out for all keys of the maps"));
+            }
+            from_maps(rows, columns.map(|columns| columns.0))
+        });
     },
 };
 
@@ -90,5 +96,6 @@ mod tests {
         assert!(twice.contains("two columns named \"b\""), "{twice}");
         assert!(table("[#{a: 1}, 2]", None).unwrap_err().message.contains("an array of maps; got"));
         assert_eq!(table("[]", None).unwrap(), []);
+        assert_eq!(table("[]", Some(&[])).unwrap(), []);
     }
 }
