@@ -129,6 +129,8 @@ weights weight_emoji train=1000
 better better_emoji train=1000
 regime regime_emoji train=500 contexts=0.5,1.0 containing=false,true
 regime gap train=1000 student_width=0,256 epochs=0,96
+regime gap_2000 student_width=0,256
+regime gap_labelled train=2000 labelled=0.5 student_width=0,256
 regime regime_k train=500 k=2,3,5,8
 regime regime_width train=500 student_width=0,256 teacher_width=0,256
 regime regime_views train=500 views=1,3,6

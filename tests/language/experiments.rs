@@ -332,6 +332,7 @@ fn factors_of_the_regime_reach_the_trainings_that_they_are_of() {
             "size=32",
             "seeds=0",
             "k=2",
+            "labelled=0.5",
             "views=1",
             "losses=mse,kl",
             "scale=gradient",
@@ -347,6 +348,7 @@ fn factors_of_the_regime_reach_the_trainings_that_they_are_of() {
         let student = spec(f, &row["run"]);
         let options = &student["options"];
         assert_eq!((&options["model"]["head_width"], &options["views"]), (&16.into(), &1.into()));
+        assert_eq!(options["labelled"], 0.5);
         if row["method"] == "baseline" {
             continue;
         }
@@ -360,6 +362,7 @@ fn factors_of_the_regime_reach_the_trainings_that_they_are_of() {
     assert!(error.contains("losses= takes asl, mse, probabilities, kl and kl_softmax"), "{error}");
     for (argument, said) in [
         ("student_width=-5", "student_width= is 0 or above; got -5"),
+        ("labelled=1.5", "labelled= is above 0 and at most 1; got 1.5"),
         ("frozen=-2", "frozen= is -1 or above; got -2"),
         ("weights=-1,3", "weights= are 0 or above, or -1 alone; got -1"),
         ("scale=foo", "scale= takes none and gradient; got foo"),
