@@ -12,6 +12,8 @@ seeds=${SEEDS:-0,1,2,3,4,5,6,7}
 three=seeds=$(echo "$seeds" | cut -d, -f1-3)
 four=seeds=$(echo "$seeds" | cut -d, -f1-4)
 five=seeds=$(echo "$seeds" | cut -d, -f1-5)
+# Those that no search has seen, for what a search has found.
+fresh=seeds=8,9,10,11,12,13,14,15
 few="train=500 epochs=32 teacher_epochs=16"
 more=${MORE:-}
 kept=docs/results
@@ -90,11 +92,12 @@ better() {
     keep better.csv "$at.csv"
 }
 
-# Points of the search for the regime in which partitions of the label graph pay.
+# Points of the search for the regime in which partitions of the label graph pay, with the seeds of the second argument.
 regime() {
     at=$1
-    shift
-    part "$at" regime weights=1.0 "$five" "$@"
+    seeds_here=$2
+    shift 2
+    part "$at" regime weights=1.0 "$seeds_here" "$@"
     keep regime.csv "$at.csv"
     keep regime_differences.csv "${at}_differences.csv"
 }
@@ -127,16 +130,17 @@ part partition_variants partition_stability distillation=mse students=true k=3 $
 keep partition_variants.csv partition_variants.csv
 weights weight_emoji train=1000
 better better_emoji train=1000
-regime regime_emoji train=500 contexts=0.5,1.0 containing=false,true
-regime gap train=1000 student_width=0,256 epochs=0,96
-regime gap_2000 student_width=0,256
-regime gap_labelled train=2000 labelled=0.5 student_width=0,256
-regime regime_k train=500 k=2,3,5,8
-regime regime_width train=500 student_width=0,256 teacher_width=0,256
-regime regime_views train=500 views=1,3,6
-regime regime_losses train=500 losses=asl,mse,probabilities,kl
+regime regime_emoji "$five" train=500 contexts=0.5,1.0 containing=false,true
+regime gap "$five" train=1000 student_width=0,256 epochs=0,96
+regime gap_2000 "$five" student_width=0,256
+regime gap_labelled "$five" train=2000 labelled=0.5 student_width=0,256
+regime regime_k "$five" train=500 k=2,3,5,8
+regime regime_few "$fresh" train=250,500 k=5
+regime regime_width "$five" train=500 student_width=0,256 teacher_width=0,256
+regime regime_views "$five" train=500 views=1,3,6
+regime regime_losses "$five" train=500 losses=asl,mse,probabilities,kl
 # As many picture passes as 2,000 pictures have with 48 and 32 epochs.
-regime regime_20000 train=20000 epochs=5 teacher_epochs=3
+regime regime_20000 "$five" train=20000 epochs=5 teacher_epochs=3
 
 if [ -n "${PHOTOS:-}" ]; then
     photographs words ablation ablation_photographs
@@ -145,9 +149,9 @@ if [ -n "${PHOTOS:-}" ]; then
     photographs words weights weight_words
     photographs objects weights weight_objects
     photographs words better better_words
-    photographs words regime regime_words train=500,0 containing=false,true
-    photographs words regime regime_words_k k=2,3,5
-    photographs words regime regime_words_trained train=500 frozen=-1,6,5
+    photographs words regime regime_words "$five" train=500,0 containing=false,true
+    photographs words regime regime_words_k "$five" k=2,3,5
+    photographs words regime regime_words_trained "$five" train=500 frozen=-1,6,5
 else
     echo "== skipped: the parts on photographs (PHOTOS=DIR, a folder as shared/photos/)"
 fi
