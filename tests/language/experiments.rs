@@ -137,7 +137,12 @@ fn every_experiment_runs_to_its_end() {
     assert!(student["scale"].is_null(), "{student}");
 
     script(f, "ablation_k.rhai", &with(&["seeds=0,1", "k=1,2"]));
-    assert_eq!(rows(&f.join("out/ablation_k.csv")), (2 * 2 * 4, 0));
+    assert_eq!(rows(&f.join("out/ablation_k.csv")), (2 * 2 * 5, 0));
+    // Both branches have a control of as many teachers.
+    for row in table(&f.join("out/ablation_k.csv")).iter().filter(|row| row["k"] == "2") {
+        let branches = if ["two random", "both"].contains(&row["strategy"].as_str()) { 2 } else { 1 };
+        assert_eq!(teachers(f, &row["run"]).iter().map(Vec::len).collect::<Vec<_>>(), vec![2; branches], "{row:?}");
+    }
     for split in ["test", "test_shifted"] {
         assert!(f.join(format!("out/ablation_k_{split}.png")).metadata().unwrap().len() > 5000);
     }
