@@ -135,7 +135,7 @@ regime gap "$five" train=1000 student_width=0,256 epochs=0,96
 regime gap_2000 "$five" student_width=0,256
 regime gap_labelled "$five" train=2000 labelled=0.5 student_width=0,256
 regime regime_k "$five" train=500 k=2,3,5,8
-regime regime_few "$fresh" train=250,500 k=5
+regime regime_few "$fresh" train=250,500,1000 k=5
 regime regime_width "$five" train=500 student_width=0,256 teacher_width=0,256
 regime regime_views "$five" train=500 views=1,3,6
 regime regime_losses "$five" train=500 losses=asl,mse,probabilities,kl
@@ -151,6 +151,7 @@ if [ -n "${PHOTOS:-}" ]; then
     photographs words better better_words
     photographs words regime regime_words "$five" train=500,0 containing=false,true
     photographs words regime regime_words_k "$five" k=2,3,5
+    photographs words regime regime_words_few "$fresh" train=250,500 k=5
     photographs words regime regime_words_trained "$five" train=500 frozen=-1,6,5
 else
     echo "== skipped: the parts on photographs (PHOTOS=DIR, a folder as shared/photos/)"
