@@ -373,6 +373,7 @@ fn factors_of_the_regime_reach_the_trainings_that_they_are_of() {
         ("scale=foo", "scale= takes none and gradient; got foo"),
         ("k=3,3", "k= names 3 twice"),
         ("seeds=", "seeds= has no value"),
+        ("seeds=0,1000", "seeds= are from 0 to 999, since controls take those from 1000 on; got 1000"),
     ] {
         let error = refused(f, "regime.rhai", &[argument]);
         assert!(error.contains(said), "{argument}: {error}");
@@ -437,6 +438,20 @@ fn the_tables_of_the_results_are_those_of_their_files() {
     // Where a file is not there, the table keeps its numbers.
     std::fs::remove_file(&file).unwrap();
     assert!(fill().2.contains("+12.34 ["));
+    // Files that do not belong together are no table, and neither is a mark that nobody knows.
+    let regime = f.join("docs/results/regime_k.csv");
+    let whole = std::fs::read_to_string(&regime).unwrap();
+    let last = whole.trim_end().rfind('\n').unwrap();
+    std::fs::write(&regime, &whole[..=last]).unwrap();
+    let (done, said, _) = fill();
+    assert!(!done && said.contains("regime_k.csv has 4 rows of"), "{said}");
+    std::fs::write(&regime, whole).unwrap();
+    let page = f.join("docs/results.md");
+    let kept = std::fs::read_to_string(&page).unwrap();
+    std::fs::write(&page, format!("<!-- tables gap -->\n{kept}")).unwrap();
+    let (done, said, _) = fill();
+    assert!(!done && said.contains("no table is written as <!-- tables gap -->"), "{said}");
+    std::fs::write(&page, kept).unwrap();
     // A table without its end is said, and nothing is written.
     let page = f.join("docs/results.md");
     let open = std::fs::read_to_string(&page).unwrap().replace("<!-- end -->", "");
@@ -458,18 +473,24 @@ fn all_results_come_from_one_command_which_stops_where_a_part_fails() {
         Command::new("sh")
             .arg(f.join("setup/results.sh"))
             .envs([("CPSD", CPSD), ("SEEDS", "0"), ("MORE", more)])
-            .env("ONLY", "ablation_components,partition_stability,ablation_photographs,ablation_objects")
+            .env("ONLY", "ablation_components, partition_stability,ablation_photographs ablation_objects")
             .env("PHOTOS", photos)
             .env("CPSD_RUNS", f.join("runs"))
             .output()
             .unwrap()
     };
-    let unknown = Command::new("sh")
-        .arg(f.join("setup/results.sh"))
-        .envs([("CPSD", CPSD), ("ONLY", "ablation_kk")])
-        .output()
-        .unwrap();
-    assert!(unknown.status.code() == Some(2) && err(&unknown).contains("ONLY=ablation_kk is none of the parts"));
+    // Said before anything is trained.
+    for (only, more, said) in [
+        ("ablation_components, ablation_kk", "", "ONLY=ablation_kk is none of the parts"),
+        ("ablation_components", "plan=true", "MORE=plan=true: the pages' tables need all rows"),
+    ] {
+        let refused = Command::new("sh")
+            .arg(f.join("setup/results.sh"))
+            .envs([("CPSD", "/bin/false"), ("ONLY", only), ("MORE", more)])
+            .output()
+            .unwrap();
+        assert!(refused.status.code() == Some(2) && err(&refused).contains(said), "{}", err(&refused));
+    }
     let absent = results("", f);
     assert!(absent.status.code() == Some(2) && err(&absent).contains("has no labels_words.csv"), "{}", err(&absent));
     let failed = results("nothing=1", &photos);
@@ -523,7 +544,7 @@ fn every_experiment_takes_a_folder() {
     assert_eq!((&options["model"]["image_size"], &options["epochs"]), (&64.into(), &1.into()));
 
     script(f, "ablation_k.rhai", &with(&["seeds=0"]));
-    assert_eq!(rows(&f.join("out/ablation_k.csv")), (4, 0));
+    assert_eq!(rows(&f.join("out/ablation_k.csv")), (5, 0));
     script(f, "departures.rhai", &with(&["seeds=0"]));
     assert_eq!(rows(&f.join("out/departures.csv")), (11, 0));
     let weights: Vec<&str> = with(&["seeds=0", "weights=0.1"]);
