@@ -15,11 +15,6 @@ use crate::torch;
 /// What is there where an NVIDIA driver is, in a virtual machine of Windows too.
 const DRIVER: [&str; 4] = ["/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/proc/driver/nvidia/version"];
 
-/// Whether a driver of NVIDIA's is here.
-pub fn is_driver_here() -> bool {
-    DRIVER.iter().any(|path| !own::is_absent(Path::new(path)))
-}
-
 /// Loads libtorch's part for CUDA where it lies beside the libtorch of this process, as in PyTorch's package for Python, and a driver is
 /// here; a program that is linked with it has it already. Its kernels register themselves. CPSD_DEVICE=cpu leaves it out.
 ///
@@ -27,7 +22,8 @@ pub fn is_driver_here() -> bool {
 pub fn load() {
     let Some((_, cpu)) = torch::version() else { return };
     let library = Path::new(&cpu).with_file_name("libtorch_cuda.so");
-    if is_driver_here()
+    let is_driver = DRIVER.iter().any(|path| !own::is_absent(Path::new(path)));
+    if is_driver
         && library.is_file()
         && environment::text("CPSD_DEVICE").as_deref() != Some("cpu")
         && let Err(reason) = load_library(&library)

@@ -91,7 +91,7 @@ pub fn for_worker(gpu: Option<usize>) -> Vec<(&'static str, String)> {
 /// The number of GPUs that libtorch sees.
 pub fn gpus() -> usize {
     static GPUS: OnceLock<usize> = OnceLock::new();
-    if torch::cuda().is_none() || !no_gpu::may_ask_libtorch() {
+    if !no_gpu::may_ask_libtorch() {
         return 0;
     }
     *GPUS.get_or_init(|| {

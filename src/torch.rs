@@ -82,12 +82,9 @@ fn answered(text: *mut c_char) -> Result<()> {
     }
 }
 
-/// The CUDA that this libtorch was built with, as in `13000` for 13.0; none if it is for the CPU, which may be asked before libtorch is
-/// initialised.
+/// The CUDA that this libtorch was built with, as in `13000` for 13.0; none if it is for the CPU.
 pub fn cuda() -> Option<i64> {
-    // SAFETY: the name ends with a zero, and nothing is loaded.
-    let library = unsafe { libc::dlopen(c"libtorch_cuda.so".as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
-    (!library.is_null() && tch::utils::has_cudart()).then(tch::utils::version_cudart)
+    tch::utils::has_cudart().then(tch::utils::version_cudart)
 }
 
 /// Loads libtorch's library for linear algebra on GPUs, before several threads call it first.

@@ -8,14 +8,8 @@ use cpsd::files::own;
 use cpsd::models::weights::Places;
 use cpsd::say;
 use cpsd::script::host::Host;
-use cpsd::{cuda, torch};
 
 use super::exit;
-
-/// Whether libtorch is for the CPU and the system has no driver for a GPU. Then [`run`] asks libtorch nothing for which it must be initialised.
-pub fn is_without_gpu() -> bool {
-    torch::cuda().is_none() && !cuda::is_driver_here()
-}
 
 /// Prints versions, GPUs, the device, the threads, and the places of runs, weights and settings. No GPU gets a context.
 pub fn run() -> u8 {
@@ -23,8 +17,7 @@ pub fn run() -> u8 {
     no_gpu::leave_unsaid();
     say!("cpsd {}", env!("CARGO_PKG_VERSION"));
     say!("libtorch  {}", devices::libtorch_in_words());
-    // Without either a driver is of no use, and it is not loaded.
-    let driver = if is_without_gpu() { &Driver::Absent } else { Driver::here() };
+    let driver = Driver::here();
     let versions = [no_gpu::module_version(), driver.cuda().map(|cuda| format!("for CUDA up to {}", cuda_name(cuda)))];
     let versions: Vec<String> = versions.into_iter().flatten().collect();
     if !versions.is_empty() {

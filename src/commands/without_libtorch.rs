@@ -1,6 +1,6 @@
 //! Calls that only print something known: they are answered before libtorch is initialised, which would take ten times as long.
 //!
-//! Nothing here may ask libtorch, not even whether there is a GPU (of its libraries the loader knows), nor `std::env::args`, which has nothing yet.
+//! Nothing here may ask libtorch, not even whether there is a GPU, nor `std::env::args`, which has nothing yet.
 
 use std::ffi::OsString;
 use std::panic;
@@ -10,15 +10,13 @@ use clap::{CommandFactory, Parser};
 use cpsd::activity::console;
 use cpsd::primitives;
 
-use super::{completions, doc, version, words};
+use super::{completions, doc, words};
 use crate::{Cli, Command, help_of_script, leave, permissions_first};
 
 /// Answers the call and ends the program, or returns: then all goes on as usual.
 pub fn answer_or_go_on(given: Vec<OsString>) {
     let is_asked = completions::is_asked();
-    let speaks = |word: &OsString| {
-        ["help", "--help", "-h", "doc", "completions", "--version", "-V"].iter().any(|other| word == other)
-    };
+    let speaks = |word: &OsString| ["help", "--help", "-h", "doc", "completions"].iter().any(|other| word == other);
     if !is_asked && !given.iter().skip(1).any(speaks) {
         return;
     }
@@ -58,12 +56,7 @@ fn printed(given: Vec<OsString>) -> Option<u8> {
         Err(_) => return None,
     };
     if cli.version {
-        if !version::is_without_gpu() {
-            return None;
-        }
-        // For the folders.
-        cli.configure().ok()?;
-        return Some(version::run());
+        return None;
     }
     match &cli.command {
         Some(Command::Doc(args)) => {
