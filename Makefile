@@ -5,7 +5,7 @@
 help:
 	@echo "make quickstart  bring libtorch and weights, build, run the whole method on emoji-scenes"
 	@echo "make results     train what docs/results.md shows of the method and write its files and tables; PHOTOS=DIR: the photographs too"
-	@echo "                 (some two hours on two idle cores, and one more for the photographs; ONLY=ablation_k,departures: these parts)"
+	@echo "                 (some five hours on two idle cores, by its parts, two of them for the photographs; ONLY=ablation_k,departures: these parts)"
 	@echo "make test        bring what is missing, build, run every test, check formatting and lints"
 	@echo "make build       bring libtorch, build target/release/cpsd (libtorch for the GPU or CPU that is here; CPSD_LIBTORCH=cpu or cuda"
 	@echo "                 asks for one; CPSD_CUDA=cu126 for older cards and drivers)"
