@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_macros))] // tests touch files and print as they like
 
 pub mod activity;
+pub mod allocator;
 pub mod cluster;
 pub mod configuration;
 pub mod cuda;

@@ -69,6 +69,7 @@ fn main() {
     if let Some(code) = completions::answer(&given, Cli::command) {
         leave(code);
     }
+    cpsd::allocator::give_back_when_idle();
     cpsd::cuda::load();
     // A queue may signal its task at any time.
     if ["worker", "--queued"].iter().all(|word| given.iter().any(|given| given == word)) {

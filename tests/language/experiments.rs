@@ -372,6 +372,8 @@ fn factors_of_the_regime_reach_the_trainings_that_they_are_of() {
         ("weights=-1,3", "weights= are 0 or above, or -1 alone; got -1"),
         ("scale=foo", "scale= takes none and gradient; got foo"),
         ("k=3,3", "k= names 3 twice"),
+        ("k=3,1", "k= is 2 or above; got 1"),
+        ("views=-1", "views= is 0 or above; got -1"),
         ("seeds=", "seeds= has no value"),
         ("seeds=0,1000", "seeds= are from 0 to 999, since controls take those from 1000 on; got 1000"),
     ] {
@@ -382,6 +384,47 @@ fn factors_of_the_regime_reach_the_trainings_that_they_are_of() {
     assert!(error.contains("seeds= names 0 twice"), "{error}");
     let error = refused(f, "regime.rhai", &["data=folder:.", "contexts=0.5"]);
     assert!(error.contains("contexts= is of data=emoji-scenes"), "{error}");
+    for name in ["ablation_components", "ablation_weight", "better", "beyond", "departures", "partition_stability"] {
+        let error = refused(f, &format!("{name}.rhai"), &["train=40", "k=0"]);
+        assert!(error.contains("k= is 2 or above; got 0"), "{name}: {error}");
+    }
+}
+
+#[test]
+fn folders_and_splits_with_which_an_experiment_would_fail_at_its_end_are_refused_at_its_beginning() {
+    let Some(folder) = place() else { return };
+    let f = folder.path();
+    std::fs::write(f.join("a_file"), "").unwrap();
+    for name in [
+        "ablation_components",
+        "ablation_k",
+        "ablation_weight",
+        "better",
+        "beyond",
+        "departures",
+        "partition_stability",
+        "regime",
+    ] {
+        let error = refused(f, &format!("{name}.rhai"), &["train=40", "size=32", "out=a_file/tables"]);
+        assert!(error.contains("a_file/tables"), "{name}: {error}");
+        assert!(!f.join("runs").exists(), "{name} trained first");
+    }
+    let pictures = miniature(f);
+    let labels = std::fs::read_to_string(pictures.join("labels.csv")).unwrap();
+    // No picture of test has a label.
+    let without: String = labels
+        .lines()
+        .map(|line| {
+            let (name, cells) = line.split_once(',').unwrap();
+            let cells = if name.starts_with("images/test_") { cells.replace('1', "0") } else { cells.to_string() };
+            format!("{name},{cells}\n")
+        })
+        .collect();
+    assert_ne!(without, labels);
+    std::fs::write(pictures.join("labels.csv"), without).unwrap();
+    let data = format!("data=folder:{}", pictures.display());
+    let error = refused(f, "regime.rhai", &[&data, "labels=labels.csv", "split=split.csv", "size=32"]);
+    assert!(error.contains("has no label in its split test"), "{error}");
 }
 
 /// A folder that `setup/results.sh` takes for this repository.
