@@ -21,6 +21,12 @@ pub fn give_back_when_idle() {
     let mut on = true;
     // SAFETY: the setting of this name is a bool, which is read from here and written nowhere. Its failure leaves memory where it is.
     unsafe {
-        tikv_jemalloc_sys::mallctl(c"background_thread".as_ptr(), null_mut(), null_mut(), (&raw mut on).cast(), size_of::<bool>());
+        tikv_jemalloc_sys::mallctl(
+            c"background_thread".as_ptr(),
+            null_mut(),
+            null_mut(),
+            (&raw mut on).cast(),
+            size_of::<bool>(),
+        );
     }
 }
