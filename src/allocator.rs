@@ -2,7 +2,8 @@
 //!
 //! A training takes and frees the same large tensors in every step. glibc gives each of them back to the system and asks for it anew, which
 //! must fill it with zeros: a fifth of all processor time of a training of small_cnn at 224 pixels. jemalloc keeps what was freed for ten
-//! seconds, and the same training with its evaluations takes five sixths of the time, at a tenth more memory (2 cores of a Xeon, 2026-11-28).
+//! seconds, and the same training with its evaluations takes five sixths of the time (2 cores of a Xeon, 2026-11-28;
+//! docs/architecture.md has the figures and what else was tried).
 
 use std::ptr::null_mut;
 
