@@ -63,13 +63,12 @@ enum Command {
 }
 
 fn main() {
-    // SAFETY: no other thread runs yet.
+    // SAFETY: no other thread runs yet but that of the allocator, which does not read the environment.
     unsafe { cpsd::torch::flags::set_environment() };
     let given: Vec<OsString> = std::env::args_os().collect();
     if let Some(code) = completions::answer(&given, Cli::command) {
         leave(code);
     }
-    cpsd::allocator::give_back_when_idle();
     cpsd::cuda::load();
     // A queue may signal its task at any time.
     if ["worker", "--queued"].iter().all(|word| given.iter().any(|given| given == word)) {

@@ -43,7 +43,7 @@ WHAT = {
     "openimages.both": "partitions, 20,000 labels, both branches, k = 8",
     "coco.split": "stratified split, COCO's size",
     "scores.metrics": "all metrics, 40,137 × 80",
-    "instances.load": "COCO JSON (456 MB) to a label table",
+    "instances.load": "COCO JSON (339 MB) to a label table",
 }
 
 

@@ -9,17 +9,32 @@ use crate::labels::Unknown;
 ///
 /// `weight` is the weight of a negative (1 in the ordinary AP).
 pub(super) fn of_column<K: Copy + Ord>(column: &Column<'_, K>, weight: f64) -> Option<f64> {
-    let mut sum = 0.0;
-    steps(column, |gained, found, seen| {
-        let found = found as f64;
-        sum += gained as f64 * found / (found + weight * (seen as f64 - found));
-    });
-    (!column.positives.is_empty()).then(|| sum / column.positives.len() as f64)
+    of_steps(&steps(column), weight)
 }
 
-/// Calls `step(positives gained, positives so far, images so far)` at each distinct score that has a positive, from
-/// the highest down.
-pub(super) fn steps<K: Copy + Ord>(column: &Column<'_, K>, mut step: impl FnMut(usize, usize, usize)) {
+/// A distinct score that has a positive.
+pub(super) struct Step {
+    /// Its positives.
+    pub gained: usize,
+    /// Positives with this score or a higher one.
+    pub found: usize,
+    /// Images with this score or a higher one.
+    pub seen: usize,
+}
+
+/// [`of_column`] of the steps of a column.
+pub(super) fn of_steps(steps: &[Step], weight: f64) -> Option<f64> {
+    let mut sum = 0.0;
+    for step in steps {
+        let found = step.found as f64;
+        sum += step.gained as f64 * found / (found + weight * (step.seen as f64 - found));
+    }
+    steps.last().map(|last| sum / last.found as f64)
+}
+
+/// The distinct scores that have a positive, the highest first.
+pub(super) fn steps<K: Copy + Ord>(column: &Column<'_, K>) -> Vec<Step> {
+    let mut steps = Vec::with_capacity(column.positives.len());
     let (mut found, mut seen) = (0, 0);
     while found < column.positives.len() {
         let key = column.positives[found];
@@ -35,8 +50,9 @@ pub(super) fn steps<K: Copy + Ord>(column: &Column<'_, K>, mut step: impl FnMut(
         let from = seen + stride / 2;
         let to = (seen + stride).min(column.all.len());
         seen = from + column.all[from..to].partition_point(|&k| k <= key);
-        step(found - before, found, seen);
+        steps.push(Step { gained: found - before, found, seen });
     }
+    steps
 }
 
 /// AP of one label over N images, from 0 to 1; `None` without a positive, with NaN, or for lists of unequal length.

@@ -221,13 +221,14 @@ impl Stats {
                 }
             })
             .collect();
+        let steps = average_precision::steps(column);
         let (one, zero) = (key(score(1.0)), key(score(0.0)));
         let above = column.all.partition_point(|&k| k < one);
         let below = column.all.len() - column.all.partition_point(|&k| k <= zero);
         Stats {
             images: column.all.len(),
-            ap: average_precision::of_column(column, 1.0),
-            voc_ap: voc_ap::of_column(column),
+            ap: average_precision::of_steps(&steps, 1.0),
+            voc_ap: voc_ap::of_steps(&steps),
             counts,
             outside: above + below,
         }
