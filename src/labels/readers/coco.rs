@@ -1,7 +1,7 @@
 //! COCO instances JSON.
 //!
 //! Of an annotation only its two ids are kept and polygons are skipped. A text of up to [`WHOLE_UP_TO`] bytes is held while it is
-//! parsed, where it takes no more than a quarter of the memory that is left; a larger one is streamed, at a third of the speed, and memory
+//! parsed, where it takes no more than a quarter of the memory that is left; a larger one is streamed, more slowly, and memory
 //! is bounded by the lists of images and of distinct image-category pairs.
 //!
 //! Rules for files as tools write them:
