@@ -45,7 +45,7 @@ SUITES = {
         "Training",
         "cpsd and the usual loop of PyTorch and torchvision: batch 16, 240 JPEGs of 640 × 480, the authors' augmentation, two threads."
         " input is a pass over the pictures, step ten updates, epoch all of it, ablation the five rows of the paper with k = 3"
-        " (46 units of work the authors' way, 40 where teachers are asked once: of the same speed per step the ratio would be 1.15),"
+        " (46 units of work the authors' way, 40 where teachers are asked once; with steps of equal speed the ratio would be 1.15),"
         " sweep ten CPSD students (weights and losses) of the same teachers with k = 5.",
     ),
 }

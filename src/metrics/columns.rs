@@ -300,22 +300,19 @@ impl<'a, S: Score, T: Target> Input<'a, S, T> {
     /// Fills the buffers with the columns from `first` on. False if a target is neither 0 nor 1.
     fn transpose(&self, first: usize, width: usize, buffers: &mut Buffers<S::Key>) -> bool {
         buffers.clear(width);
-        buffers.all[..width].iter_mut().for_each(|all| all.resize(self.n, S::Key::default()));
         let mut sound = true;
         // One tile of rows at a time, so that the cells that one column skips are still in the cache for the next.
         for from in (0..self.n).step_by(TILE) {
-            let to = (from + TILE).min(self.n);
+            let tile = from * self.m..(from + TILE).min(self.n) * self.m;
+            let (scores, targets) = (&self.scores[tile.clone()], &self.targets[tile]);
             for j in 0..width {
-                let (all, positives) = (&mut buffers.all[j][from..to], &mut buffers.positives[j]);
-                let mut cell = from * self.m + first + j;
-                for key in all {
-                    *key = self.scores[cell].key();
-                    match self.targets[cell].truth() {
+                buffers.all[j].extend(scores[first + j..].iter().step_by(self.m).map(|score| score.key()));
+                for (row, target) in targets[first + j..].iter().step_by(self.m).enumerate() {
+                    match target.truth() {
                         Some(false) => {}
-                        Some(true) => positives.push(*key),
+                        Some(true) => buffers.positives[j].push(buffers.all[j][from + row]),
                         None => sound = false,
                     }
-                    cell += self.m;
                 }
             }
             if !sound {

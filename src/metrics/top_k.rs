@@ -52,7 +52,7 @@ pub(super) fn count<S: Score, T: Target>(
         .zip(input.targets.par_chunks(ROWS * m))
         .map(|(scores, targets)| {
             let (mut counts, mut odd) = empty();
-            let mut best: Vec<(S, usize)> = Vec::with_capacity(k + 2);
+            let mut best: Vec<(S::Key, usize)> = Vec::with_capacity(k + 2);
             let mut known: (Vec<usize>, Vec<S>) = Default::default();
             for (scores, targets) in scores.chunks(m).zip(targets.chunks(m)) {
                 let all_known = !masked || targets.iter().all(|&target| input.truth(target).is_some());
@@ -95,29 +95,22 @@ pub(super) fn count<S: Score, T: Target>(
     (counts, odd)
 }
 
-/// Puts the k best (score, label) of a row into `best`; true if the next one has the same score as the last of them.
-fn top<S: Score>(scores: &[S], k: usize, best: &mut Vec<(S, usize)>) -> bool {
+/// Puts the k best (key, label) of a row into `best`; true if the next one has the same score as the last of them.
+fn top<S: Score>(scores: &[S], k: usize, best: &mut Vec<(S::Key, usize)>) -> bool {
     best.clear();
-    // One more than k is kept, to detect a tie; of equal scores the earlier label comes first.
+    // One more than k is kept, to detect a tie; of equal keys the earlier label comes first.
     let (head, rest) = scores.split_at(scores.len().min(k + 1));
-    best.extend(head.iter().copied().zip(0..));
-    best.sort_unstable_by_key(|&(score, label)| (score.key(), label));
-    const AT_ONCE: usize = 8;
-    for (part, scores) in rest.chunks(AT_ONCE).enumerate() {
-        // Most parts hold none of the best, which one comparison of all their scores tells.
-        let worst = best[k].0;
-        if !scores.iter().fold(false, |any, &score| any | (score > worst)) {
-            continue;
-        }
-        for (at, &score) in scores.iter().enumerate() {
-            if score > best[k].0 {
-                let mut place = k;
-                while place > 0 && score > best[place - 1].0 {
-                    best[place] = best[place - 1];
-                    place -= 1;
-                }
-                best[place] = (score, k + 1 + part * AT_ONCE + at);
+    best.extend(head.iter().map(|s| s.key()).zip(0..));
+    best.sort_unstable();
+    for (label, score) in rest.iter().enumerate() {
+        let key = score.key();
+        if key < best[k].0 {
+            let mut place = k;
+            while place > 0 && key < best[place - 1].0 {
+                best[place] = best[place - 1];
+                place -= 1;
             }
+            best[place] = (key, k + 1 + label);
         }
     }
     let tied = best.len() > k && k > 0 && best[k].0 == best[k - 1].0;

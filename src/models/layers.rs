@@ -379,7 +379,6 @@ fn attend_in(qkv: &Tensor, heads: i64, bias: Option<&Tensor>, flat: bool) -> Res
     };
     let width = packed / 3;
     let (Some((&tokens, batch)), true) = (before.split_last(), flat && size.len() > 3) else {
-        // Their gradients are put together by one copy; those of three narrowed parts would be three sums with zeros.
         let parts = qkv.f_reshape([before, &[3, heads, width / heads]].concat())?.f_unbind(-3)?;
         let part = |i: usize| parts[i].f_transpose(-3, -2);
         let y = products::attention(&part(0)?, &part(1)?, &part(2)?, bias)?;

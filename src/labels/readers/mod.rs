@@ -1,7 +1,7 @@
 //! Readers of label tables: one file per format, detected from the content of the file.
 //!
-//! Memory in addition to the resulting table (about 4 bytes per label of an image, and the image names): COCO JSON is
-//! streamed, and its pairs are held with 40 bytes each until they are sorted; Parquet is read in parts of 2 million
+//! Memory in addition to the resulting table (about 4 bytes per label of an image, and the image names): COCO JSON
+//! is held up to 1 GiB and streamed beyond, and its pairs have 40 bytes each until they are sorted; Parquet is read in parts of 2 million
 //! rows; text formats hold the file and 12 bytes per pair; VOC and NUS-WIDE one file per thread.
 //!
 //! To add a format, add a file with a [`Reader`] and a line in [`READERS`], before any format that would also accept
@@ -25,6 +25,7 @@ use crate::tables::{CsvFile, TextFile, start_of_text};
 mod arff;
 mod coco;
 mod coco_fields;
+mod coco_parser;
 mod csv_long;
 mod csv_wide;
 mod huggingface;
