@@ -257,18 +257,24 @@ impl Drop for Group {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+
     use super::*;
 
     /// Runs `work` on one thread per rank, each with a group of its own.
     fn ranks<R: Send>(size: usize, work: impl Fn(Group) -> R + Sync) -> Vec<R> {
         let (_store, port) = Store::serve().unwrap();
+        let joined = Barrier::new(size);
         std::thread::scope(|scope| {
-            let work = &work;
+            let (work, joined) = (&work, &joined);
             let rank = |rank: usize| {
                 scope.spawn(move || {
                     let host = "127.0.0.1".to_string();
                     let place = Place { rank, size, local_rank: rank, host, port, serves: false };
-                    work(Group::join(&place, Engine::Gloo).unwrap())
+                    let group = Group::join(&place, Engine::Gloo);
+                    // One that leaves at once would end the joining of the others.
+                    joined.wait();
+                    work(group.unwrap())
                 })
             };
             let threads: Vec<_> = (0..size).map(rank).collect();

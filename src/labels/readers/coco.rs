@@ -285,8 +285,9 @@ mod tests {
         let mut compare = |text: &[u8]| {
             std::fs::write(&path, text).unwrap();
             let [held, streamed] = [text.len() as u64, 0].map(|most| {
-                // Of a character that it only looked at, serde_json's stream says the next column.
-                let said = |error: Error| format!("{error:?}").split(" column ").next().unwrap_or_default().to_string();
+                // Of a character that it only looked at, serde_json's stream says the place of the next.
+                let said =
+                    |error: Error| format!("{error:?}").split(" at line ").next().unwrap_or_default().to_string();
                 let table = read_holding(&path, most).map_err(said)?;
                 Ok::<_, String>((table.labels().to_vec(), table.images().to_vec(), format!("{:?}", table.csr())))
             });
