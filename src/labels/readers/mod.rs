@@ -1,8 +1,9 @@
 //! Readers of label tables: one file per format, detected from the content of the file.
 //!
 //! Memory in addition to the resulting table (about 4 bytes per label of an image, and the image names): COCO JSON
-//! is held up to 1 GiB and streamed beyond, and its pairs have 40 bytes each until they are sorted; Parquet is read in parts of 2 million
-//! rows; text formats hold the file and 12 bytes per pair; VOC and NUS-WIDE one file per thread.
+//! is held while it is parsed, up to 1 GiB or a quarter of the memory that is left, and streamed beyond, and its pairs
+//! have 40 bytes each until they are sorted; Parquet is read in parts of 2 million rows; text formats hold the file and
+//! 12 bytes per pair; VOC and NUS-WIDE one file per thread.
 //!
 //! To add a format, add a file with a [`Reader`] and a line in [`READERS`], before any format that would also accept
 //! its files.
