@@ -142,3 +142,18 @@ proptest! {
         prop_assert_eq!(compare(&p, &q).unwrap().moved.len(), compare(&q, &p).unwrap().moved.len());
     }
 }
+
+/// The dense solver, which nothing interrupts, would take minutes.
+#[test]
+fn of_large_graphs_few_eigenvectors_are_found() {
+    let m = 2100;
+    let pairs: Vec<Vec<u32>> = (0..m).map(|i| vec![i, (i + 1) % m]).collect();
+    let affinity = Affinity::new(&count(m as usize, &pairs), Branch::Co, &AffinityOptions::default()).unwrap();
+    let with = |k: usize| spectral_partition(&affinity, k, &PartitionOptions { restarts: 1, ..Default::default() });
+    assert_eq!(with(3).unwrap().k(), 3);
+    let error = with(1000).unwrap_err().message;
+    assert!(
+        error.starts_with("of the graph of 2100 labels at most ") && error.ends_with(" 1000 are needed"),
+        "{error}"
+    );
+}

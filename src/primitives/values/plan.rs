@@ -102,12 +102,9 @@ impl fmt::Display for PlanValue {
         }
         if let Some(seconds) = plan.seconds() {
             match crate::devices::first().is_cuda() {
-                true => write!(
-                    f,
-                    ": {:.2} GPU-hours on one of this machine's, or {}",
-                    seconds / 3600.0,
-                    duration(seconds)
-                )?,
+                true => {
+                    write!(f, ": {:.2} GPU-hours on one of this machine's, or {}", seconds / 3600.0, duration(seconds))?
+                }
                 false => write!(f, ": {} on this machine, which has no GPU", duration(seconds))?,
             }
         }
