@@ -185,7 +185,7 @@ impl Cli {
     /// Uses as many cores as are set. A task of a queue has those that the queue gave it.
     fn set_cores(&self) {
         let is_task = matches!(&self.command, Some(Command::Worker(args)) if args.is_queued());
-        if let Some(cores) = configuration::count("threads").filter(|_| !is_task) {
+        if let Some(cores) = configuration::count("threads").or_else(pool::of_openmp).filter(|_| !is_task) {
             pool::set_cores(cores);
         }
     }

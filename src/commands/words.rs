@@ -7,6 +7,9 @@ use clap::Command;
 use cpsd::error::nearest;
 use cpsd::script::tokens::is_word;
 
+/// Options with which other languages evaluate a line of code.
+const LINE: [&str; 4] = ["-e", "-c", "--eval", "--command"];
+
 /// The first word that is neither an option of the whole program nor the value of one: the subcommand or a file.
 pub fn first(program: &Command, words: &[OsString]) -> Option<usize> {
     let takes_value = |word: &str| {
@@ -49,6 +52,9 @@ pub fn with_script(program: &Command, mut words: Vec<OsString>) -> Result<Vec<Os
     if word == "-" || word.ends_with(".rhai") || (path.exists() && !path.is_dir()) {
         words.insert(at, "script".into());
         return Ok(words);
+    }
+    if let Some(option) = words[1..at].last().filter(|option| LINE.iter().any(|of_others| option == of_others)) {
+        return Err(format!("there is no option {}; cpsd eval CODE evaluates a line of code", option.display()));
     }
     if word.split_once('=').is_some_and(|(key, _)| !key.is_empty() && key.chars().all(is_word)) {
         return Err(format!(

@@ -103,7 +103,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Count,
         variable: "CPSD_THREADS",
         option: None,
-        default: "all cores",
+        default: "OMP_NUM_THREADS, or all cores",
         text: "the cores that are used, as if the machine had so many",
         personal: false,
     },

@@ -17,9 +17,19 @@ pub fn cores() -> usize {
     })
 }
 
-/// The cores that the system lets this process use.
+/// The cores that the system lets this process use: its affinity and the quota of its control group count.
 fn there() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The first number of OMP_NUM_THREADS, which bounds the threads of other programs on libtorch too.
+pub fn of_openmp() -> Option<usize> {
+    first_number(&std::env::var("OMP_NUM_THREADS").ok()?)
+}
+
+/// Of a list, as `4,2`, the one of the outermost level.
+fn first_number(text: &str) -> Option<usize> {
+    text.split(',').next()?.trim().parse().ok().filter(|&n| n > 0)
 }
 
 /// Uses so many cores from now on, and no more than there are: what the queue of a cluster gave this process. Called before anything
@@ -62,6 +72,11 @@ pub fn map<T: Sync, R: Send, E: Send>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_outermost_level_of_openmp_counts() {
+        assert_eq!(["4", " 3,2", "0", "", "many"].map(first_number), [Some(4), Some(3), None, None, None]);
+    }
 
     #[test]
     fn results_come_in_order_and_failures_do_not_stop_the_others() {

@@ -220,6 +220,8 @@ fn unreadable(path: &Path, e: PolarsError) -> Error {
     polars_error(format!("{} cannot be read", path.display()), e).about_file(path)
 }
 
+const ROWS_BETWEEN_CHECKS: usize = 1 << 16;
+
 fn gather_part(
     file: &Path,
     start: usize,
@@ -229,6 +231,10 @@ fn gather_part(
 ) -> Result<bool> {
     let column = |name: &str| frame.column(name).and_then(|c| c.str()).map_err(|e| unreadable(file, e));
     for (at, (image, label)) in column("image")?.iter().zip(column("label")?.iter()).enumerate() {
+        // An image of many rows takes longer with each of them.
+        if at.is_multiple_of(ROWS_BETWEEN_CHECKS) {
+            interrupt::check()?;
+        }
         let Some(image) = image.filter(|name| !name.is_empty()) else {
             let message = format!("{}, row {}: the image has no name", file.display(), start + at);
             return Err(Error::data(message).about_file(file));

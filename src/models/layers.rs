@@ -146,12 +146,14 @@ struct Folded {
 impl ConvNorm {
     /// `names`: those of the convolution and of the norm.
     pub fn new(p: &Scope, names: [impl Display; 2], config: ConvConfig, eps: f64) -> Result<ConvNorm> {
+        p.count_foldable();
         let [conv, norm] = names.map(|name| p.at(name));
         Ok(Self::of(Conv::new(&conv, config)?, BatchNorm::new(&norm, config.outputs, eps)?))
     }
 
     /// As [`new`](Self::new), with an output of 0 at first: the norm's weight starts from 0.
     pub fn from_zero(p: &Scope, names: [impl Display; 2], config: ConvConfig, eps: f64) -> Result<ConvNorm> {
+        p.count_foldable();
         let [conv, norm] = names.map(|name| p.at(name));
         Ok(Self::of(Conv::new(&conv, config)?, BatchNorm::starting(&norm, config.outputs, eps, 0.0)?))
     }

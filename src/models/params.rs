@@ -42,6 +42,8 @@ pub struct Params {
     /// Name and shape of the tensors that take memory; absent, all do. The others have a shape alone: a file that is read cannot
     /// make a model larger than itself.
     only: Option<HashMap<String, Vec<i64>>>,
+    /// How many frozen batch norms stand behind a convolution, into which they can be folded.
+    pub foldable: usize,
     /// Bytes of the tensors so far, and the most that they may take.
     taken: u64,
     most: Option<u64>,
@@ -180,6 +182,11 @@ impl<'a> Scope<'a> {
 
     fn path_of(&self, leaf: &str) -> String {
         format!("{}{leaf}", self.path)
+    }
+
+    /// Notes a batch norm behind a convolution, if both are frozen.
+    pub fn count_foldable(&self) {
+        self.params.borrow_mut().foldable += usize::from(self.frozen);
     }
 
     fn push(&self, leaf: &str, role: Role, tensor: Tensor) {

@@ -142,3 +142,21 @@ proptest! {
         prop_assert_eq!(compare(&p, &q).unwrap().moved.len(), compare(&q, &p).unwrap().moved.len());
     }
 }
+
+/// The dense solver, which nothing interrupts, would take minutes.
+#[test]
+fn of_large_graphs_few_eigenvectors_are_found() {
+    let m = 2100;
+    let names: Vec<String> = (0..m).map(|i| i.to_string()).collect();
+    let offsets: Vec<u64> = (0..=m).map(|i| 2 * i).collect();
+    let pairs: Vec<u32> = (0..m as u32).flat_map(|i| if i + 1 < m as u32 { [i, i + 1] } else { [0, i] }).collect();
+    let counts = Cooccurrence::count(&names, &offsets, &pairs).unwrap();
+    let affinity = Affinity::new(&counts, Branch::Co, &AffinityOptions::default()).unwrap();
+    let with = |k: usize| spectral_partition(&affinity, k, &PartitionOptions { restarts: 1, ..Default::default() });
+    assert_eq!(with(3).unwrap().sizes().len(), 3);
+    let error = with(1000).unwrap_err().message;
+    assert!(
+        error.starts_with("of the graph of 2100 labels at most ") && error.ends_with(" 1000 are needed"),
+        "{error}"
+    );
+}

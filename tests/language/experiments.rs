@@ -181,7 +181,7 @@ fn every_experiment_runs_to_its_end() {
     assert_eq!(rows(&f.join("out/better.csv")), (3, 2));
     assert_eq!(rows(&f.join("out/better_search.csv")), (2 * 3, 2 * 2));
     script(f, "beyond.rhai", &with(&["seeds=0", "k=2", "share=0.5"]));
-    assert_eq!(rows(&f.join("out/beyond.csv")), (11, 0));
+    assert_eq!(rows(&f.join("out/beyond.csv")), (12, 0));
     script(f, "cam.rhai", &with(&["k=2", "pictures=2"]));
     assert!(f.join("out/cam_methods.png").metadata().unwrap().len() > 5000);
     script(f, "partition_stability.rhai", &["k=2,3", "seeds=2", "train=200"]);
@@ -596,7 +596,7 @@ fn every_experiment_takes_a_folder() {
     script(f, "better.rhai", &with(&["seeds=0", "dropouts=0.3", "factors=1.0"]));
     assert_eq!(rows(&f.join("out/better.csv")), (13, 6));
     script(f, "beyond.rhai", &with(&["seeds=0", "share=0.5"]));
-    assert_eq!(rows(&f.join("out/beyond.csv")), (11, 0));
+    assert_eq!(rows(&f.join("out/beyond.csv")), (12, 0));
     script(f, "cam.rhai", &with(&["pictures=2"]));
     assert!(f.join("out/cam_methods.png").metadata().unwrap().len() > 5000);
     script(f, "quickstart.rhai", &with(&[]));

@@ -410,6 +410,9 @@ fn files_and_standard_input_are_run_without_a_command() {
         let done = cpsd(f, &[word, "k=1"]);
         assert_eq!((done.status.code(), err(&done).as_str()), (Some(2), said));
     }
+    let line = cpsd(f, &["-e", "1 + 1"]);
+    let said = "cpsd: there is no option -e; cpsd eval CODE evaluates a line of code\n";
+    assert_eq!((line.status.code(), err(&line).as_str()), (Some(2), said));
     let missing = cpsd(f, &["missing.rhai"]);
     assert!(missing.status.code() == Some(2) && err(&missing).contains("missing.rhai"), "{}", err(&missing));
 }

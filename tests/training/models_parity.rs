@@ -332,9 +332,14 @@ fn frozen_stages_compute_as_they_are_told() {
         assert!(f64::try_from(logits.abs().max()).unwrap() < 1e-3, "{backbone}");
         assert_ne!(folded.frozen_fingerprint().unwrap(), exact.frozen_fingerprint().unwrap());
     }
-    let trained = ModelSpec { frozen_compute: FrozenCompute::Folded, ..ModelSpec::default() };
-    let error = Model::new(&trained, &labels(4), 0, Device::Cpu).err().unwrap();
-    assert!(error.message.starts_with("frozen_compute has no effect"), "{}", error.message);
+    let refused = |spec: ModelSpec, said: &str| {
+        let error = Model::new(&spec, &labels(4), 0, Device::Cpu).err().unwrap();
+        assert!(error.message.starts_with(said), "{}", error.message);
+    };
+    let folded = ModelSpec { frozen_compute: FrozenCompute::Folded, ..ModelSpec::default() };
+    refused(folded.clone(), "frozen_compute has no effect");
+    let of_layer_norms = ModelSpec { backbone: "convnext_tiny".into(), freeze: 1, ..folded };
+    refused(of_layer_norms, "frozen_compute \"folded\" has no effect: \"convnext_tiny\" has no batch norm");
 }
 
 /// How many parameters fewer the position embedding of a smaller picture has.

@@ -6,7 +6,7 @@ use rand::RngExt;
 use rayon::prelude::*;
 
 use super::task_sizes::fill_empty;
-use crate::activity;
+use crate::activity::{self, Activity};
 use crate::error::Result;
 use crate::graph::spectral::{Points, distance2, for_wide_vectors};
 use crate::random::{Generator, Use, indexed};
@@ -28,10 +28,7 @@ pub fn restarts(points: &Points, k: usize, seed: u64, first: usize, restarts: us
     let activity = activity::current();
     (first..first + restarts)
         .into_par_iter()
-        .map(|restart| {
-            activity.check()?;
-            Ok(run(points, k, &mut indexed(seed, Use::KMeans, restart as u64)))
-        })
+        .map(|restart| run(points, k, &mut indexed(seed, Use::KMeans, restart as u64), &activity))
         .collect()
 }
 
@@ -40,12 +37,13 @@ pub fn best(of: &[Clustering]) -> Option<&Clustering> {
     of.iter().reduce(|a, b| if b.inertia < a.inertia { b } else { a })
 }
 
-fn run(points: &Points, k: usize, rng: &mut Generator) -> Clustering {
+fn run(points: &Points, k: usize, rng: &mut Generator, activity: &Activity) -> Result<Clustering> {
     let (m, dim) = (points.len(), points.dim);
     let mut centroids = seeds(points, k, rng);
     let mut assignment = vec![0; m];
     let mut previous = Vec::new();
     for _ in 0..STEPS {
+        activity.check()?;
         Nearest::new(&centroids, dim).to_all(points, &mut assignment);
         fill_empty(points, &mut assignment, k);
         centroids = points.centroids(&assignment, k);
@@ -55,7 +53,7 @@ fn run(points: &Points, k: usize, rng: &mut Generator) -> Clustering {
         previous.clone_from(&assignment);
     }
     let inertia = (0..m).map(|i| distance2(points.row(i), &centroids[assignment[i] * dim..][..dim])).sum();
-    Clustering { assignment, inertia }
+    Ok(Clustering { assignment, inertia })
 }
 
 /// Finds the nearest of k points; of equally near ones the first.

@@ -105,6 +105,13 @@ impl Model {
         let root = Scope::root(&params, seed, device);
         let mut backbone = (kind.build)(&root.frozen_norms_if(spec.frozen_norms), &spec)?;
         let backbone_params = params.borrow().list.len();
+        if spec.frozen_compute == FrozenCompute::Folded && params.borrow().foldable == 0 {
+            return Err(Error::argument(format!(
+                "frozen_compute \"folded\" has no effect: \"{}\" has no batch norm behind a convolution in its frozen stages",
+                spec.backbone
+            ))
+            .about_name(&spec.backbone));
+        }
         // Their parameters are no part of published weights and learn at the head's rate.
         if let Some(lora) = &spec.lora {
             backbone.low_rank(&root, lora)?;

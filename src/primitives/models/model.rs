@@ -38,7 +38,7 @@ crate::options! {
         pub frozen: bool = false;
         /// keep every batch norm of the backbone as it is, in trainable stages too
         pub frozen_norms: bool = false;
-        /// how frozen stages compute: "exact"; "folded", with batch norms in the convolutions' weights, 3 times as fast on a CPU and equal but for rounding, which a training enlarges as it does other last bits; "bfloat16", folded with numbers of 8 bits, twice as fast again where the CPU knows them (avx512_bf16, amx)
+        /// how frozen stages compute: "exact"; "folded", with batch norms in the convolutions' weights, on a CPU 1.5 to 3 times as fast, with features that are 1e-5 of their length away at most, which a training enlarges as it does other last bits; "bfloat16", folded with numbers of 8 bits, up to 5 % away, and on CPUs that know them (avx512_bf16, amx) about as fast as "folded" or up to twice as fast
         pub frozen_compute: FrozenCompute = FrozenCompute::Exact;
         /// channels of the "conv" head
         pub head_width: Option<i64> = None;

@@ -101,10 +101,12 @@ impl fmt::Display for PlanValue {
             return Ok(());
         }
         if let Some(seconds) = plan.seconds() {
-            let cuda = crate::devices::first().is_cuda();
-            let unit =
-                if cuda { "GPU-hours on one of this machine's" } else { "hours of this machine (it has no GPU)" };
-            write!(f, ": {:.2} {unit}, or {}", seconds / 3600.0, duration(seconds))?;
+            match crate::devices::first().is_cuda() {
+                true => {
+                    write!(f, ": {:.2} GPU-hours on one of this machine's, or {}", seconds / 3600.0, duration(seconds))?
+                }
+                false => write!(f, ": {} on this machine, which has no GPU", duration(seconds))?,
+            }
         }
         write!(f, "; {} on disk, and {} more while the largest trains", size(plan.bytes()), size(plan.checkpoint()))?;
         match &plan.cluster {
