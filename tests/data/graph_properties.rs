@@ -160,3 +160,17 @@ fn of_large_graphs_few_eigenvectors_are_found() {
         "{error}"
     );
 }
+
+/// All eigenvalues but one are the same.
+#[test]
+fn labels_that_never_meet_are_divided_by_dis_occurrence() {
+    for m in [600_usize, 1000, 2100] {
+        let names: Vec<String> = (0..m).map(|i| i.to_string()).collect();
+        let offsets: Vec<u64> = (0..=m as u64).collect();
+        let counts = Cooccurrence::count(&names, &offsets, &(0..m as u32).collect::<Vec<_>>()).unwrap();
+        let affinity = Affinity::new(&counts, Branch::Dis, &AffinityOptions::default()).unwrap();
+        let options = PartitionOptions { restarts: 1, ..Default::default() };
+        let sizes = spectral_partition(&affinity, 4, &options).unwrap().sizes();
+        assert_eq!((sizes.len(), sizes.iter().sum::<usize>()), (4, m));
+    }
+}

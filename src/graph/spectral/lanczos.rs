@@ -22,6 +22,9 @@ pub trait Operator: Sync {
 
 /// Residuals below this part of the spectrum's width count as zero. The error of an eigenvalue is about its square.
 const TOLERANCE: f64 = 1e-9;
+/// The least width, as a part of the largest eigenvalue: where all eigenvalues are nearly the same, as of a complete graph, rounding is a
+/// larger part of their width than [`TOLERANCE`].
+const LEAST_WIDTH: f64 = 1e-5;
 /// Added blocks after which the search looks whether it is done.
 const BLOCKS_PER_CHECK: usize = 5;
 /// Applications of the operator after which the search fails.
@@ -106,7 +109,8 @@ pub fn smallest(operator: &dyn Operator, k: usize, locked: &DMatrix<f64>) -> Res
         };
         let mut order: Vec<usize> = (0..size).collect();
         order.sort_by(|&a, &b| ritz.eigenvalues[a].total_cmp(&ritz.eigenvalues[b]));
-        let width = ritz.eigenvalues[order[size - 1]] - ritz.eigenvalues[order[0]];
+        let (lowest, highest) = (ritz.eigenvalues[order[0]], ritz.eigenvalues[order[size - 1]]);
+        let width = (highest - lowest).max(LEAST_WIDTH * highest.abs().max(lowest.abs())).max(f64::MIN_POSITIVE);
         let residual = |i: usize| {
             let end = ritz.eigenvectors.column(i);
             let end = end.rows(size - BLOCK, BLOCK);
@@ -271,6 +275,15 @@ mod tests {
             let (found, _) = smallest(&Diagonal(values), 6, &locked).unwrap();
             let expected = [-1.0, -1.0, -1.0, -1.0, -0.5, -0.5];
             assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-10), "{found:?}");
+        }
+    }
+    /// Any vectors are eigenvectors then, and rounding decides which.
+    #[test]
+    fn a_spectrum_of_one_value_is_found() {
+        for value in [0.0, 1.0, 1.0 / 3.0, -1e-9] {
+            let (found, vectors) = smallest(&Diagonal(vec![value; 600]), 10, &DMatrix::zeros(600, 0)).unwrap();
+            assert!(found.iter().all(|x| (x - value).abs() <= 1e-14 * value.abs()), "{found:?}");
+            assert!((vectors.transpose() * &vectors - DMatrix::identity(10, 10)).abs().max() < 1e-10);
         }
     }
 }
