@@ -189,7 +189,6 @@ fn stream(files: &[(&Path, &[String; 2])], gather: &mut dyn Gather) -> Result<Op
             }
         });
         for part in parts {
-            interrupt::check()?;
             let (file, start, frame) = part?;
             if !gather_part(file, start, &frame, &mut labels, gather)? {
                 return Ok(false);
@@ -220,6 +219,7 @@ fn unreadable(path: &Path, e: PolarsError) -> Error {
     polars_error(format!("{} cannot be read", path.display()), e).about_file(path)
 }
 
+/// Rows between two looks for an interrupt.
 const ROWS_BETWEEN_CHECKS: usize = 1 << 16;
 
 fn gather_part(

@@ -277,6 +277,7 @@ mod tests {
             assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-10), "{found:?}");
         }
     }
+
     /// Any vectors are eigenvectors then, and rounding decides which.
     #[test]
     fn a_spectrum_of_one_value_is_found() {
