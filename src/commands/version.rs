@@ -34,7 +34,7 @@ pub fn run() -> u8 {
             say!("device    none: {}{why}", error.message);
         }
     }
-    say!("threads   {}", pool::cores());
+    say!("threads   {}", pool::in_words());
     say!("runs      {}", configuration::shown(&Host::configured_store()));
     for (i, folder) in Places::configured().folders().iter().enumerate() {
         let (title, absent) = (if i == 0 { "weights" } else { "" }, if folder.is_dir() { "" } else { " (absent)" });

@@ -22,6 +22,16 @@ fn there() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// The cores that this thread's activity may use, and why where they are fewer than were asked for: `2 (4 were asked for, the system lets
+/// this process use 2)`.
+pub fn in_words() -> String {
+    let given = GIVEN.load(Ordering::SeqCst);
+    match given > there() {
+        true => format!("{} ({given} were asked for, the system lets this process use {})", cores(), there()),
+        false => cores().to_string(),
+    }
+}
+
 /// The first number of OMP_NUM_THREADS, which bounds the threads of other programs on libtorch too.
 pub fn of_openmp() -> Option<usize> {
     first_number(&std::env::var("OMP_NUM_THREADS").ok()?)

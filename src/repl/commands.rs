@@ -537,7 +537,12 @@ fn set_setting(prompt: &Prompt, key: &str, value: &str) -> Result<()> {
             policy::allow_write(&folder);
             *prompt.session.host.runs.borrow_mut() = folder;
         }
-        Value::Count(n) => pool::set_cores(n),
+        Value::Count(n) => {
+            pool::set_cores(n);
+            if n > pool::cores() {
+                console::log(&format!("threads: {}", pool::in_words()));
+            }
+        }
         _ => {}
     }
     Ok(())

@@ -32,6 +32,21 @@ pub struct TrainingPosition {
     /// The callback that has ended the training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Stopped>,
+    /// Threads, kind of CPU and libtorch of its steps, oldest first: more than one if it was stopped and went on with others, by which its
+    /// last digits are those of neither.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made_with: Vec<String>,
+}
+
+impl TrainingPosition {
+    /// Notes what the next steps are computed with. Returns what the last ones were, where that is something else.
+    pub fn goes_on_with(&mut self, here: &str) -> Option<String> {
+        let before = self.made_with.last().filter(|before| *before != here).cloned();
+        if self.made_with.is_empty() || before.is_some() {
+            self.made_with.push(here.to_string());
+        }
+        before
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

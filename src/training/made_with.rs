@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use tch::Device;
 
 use super::job::Job;
 use crate::activity::console;
@@ -33,6 +34,9 @@ fn named(cpuinfo: &str) -> String {
     format!("{name}{}", vectors.map_or("", |(_, words)| words))
 }
 
+/// The key of a summary with what made the epochs before the last stop, oldest first, each as [`here`] says it.
+pub(super) const EARLIER: &str = "earlier";
+
 /// The version of the libtorch that is loaded.
 fn libtorch() -> Option<String> {
     torch::version().map(|(version, _)| version)
@@ -44,8 +48,31 @@ pub fn note(summary: &mut Value) {
     summary["libtorch"] = libtorch().into();
 }
 
-/// What a summary says of that: `2 threads of Intel(R) Xeon(R), AVX-512, libtorch 2.13.0, cpsd 0.1.0`. `None` if it says nothing.
+/// What this thread computes with on a device: `2 threads of Intel(R) Xeon(R), AVX-512, libtorch 2.13.0`, as checkpoints keep it. On a GPU
+/// neither its number nor the CPU decides anything.
+pub(super) fn here(device: Device) -> String {
+    let made = match device {
+        Device::Cpu => json!({ "threads": tch::get_num_threads(), "cpu": cpu(), "libtorch": libtorch() }),
+        _ => json!({ "device": "CUDA", "libtorch": libtorch() }),
+    };
+    in_words(&made).unwrap_or_default()
+}
+
+/// What a summary says of that: `2 threads of Intel(R) Xeon(R), AVX-512, libtorch 2.13.0, cpsd 0.1.0`. Of a training that went on elsewhere
+/// than it began: `1 thread of …, libtorch 2.13.0, then 2 threads of …`. `None` if it says nothing.
 pub fn in_words(summary: &Value) -> Option<String> {
+    let last = last_in_words(summary);
+    let mut all: Vec<&str> = earlier(summary).collect();
+    all.extend(last.as_deref());
+    (!all.is_empty()).then(|| all.join(", then "))
+}
+
+/// What made the first epochs of a training that went on with something else.
+fn earlier(summary: &Value) -> impl Iterator<Item = &str> {
+    summary[EARLIER].as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+fn last_in_words(summary: &Value) -> Option<String> {
     let text = |key: &str| summary[key].as_str();
     let threads = summary["threads"].as_u64().map(|n| format!("{n} thread{}", if n == 1 { "" } else { "s" }));
     let computed = match (threads, text("cpu")) {
@@ -80,7 +107,7 @@ pub(super) fn say_if_elsewhere(run: &Run, job: &Job) {
 /// them, was asked for: how many a training gets depends on how many run beside it.
 fn elsewhere(summary: &Value, threads: usize, cpu: &str, libtorch: Option<&str>) -> Option<String> {
     let on_cpu = summary["device"] == "Cpu";
-    let mut found = Vec::new();
+    let mut found: Vec<String> = earlier(summary).map(|made| format!("{made} before a stop")).collect();
     if let Some(made) = summary["threads"].as_u64().filter(|&made| on_cpu && threads > 0 && made != threads as u64) {
         found.push(format!("{made} threads (asked for: {threads})"));
     }
@@ -97,8 +124,6 @@ fn elsewhere(summary: &Value, threads: usize, cpu: &str, libtorch: Option<&str>)
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -127,5 +152,8 @@ mod tests {
         assert_eq!(in_words(&made).unwrap(), "2 threads of Xeon, AVX2, libtorch 2.13.0, cpsd 0.1.0");
         assert_eq!(in_words(&on_gpu).unwrap(), "cuda(0), 2 threads of Xeon, libtorch 2.13.0");
         assert_eq!(in_words(&json!({})), None);
+        let resumed = json!({ "threads": 2, "device": "Cpu", "earlier": ["16 threads of Xeon, libtorch 2.13.0"] });
+        assert_eq!(in_words(&resumed).unwrap(), "16 threads of Xeon, libtorch 2.13.0, then 2 threads");
+        assert_eq!(elsewhere(&resumed, 2, "Xeon", None).unwrap(), "16 threads of Xeon, libtorch 2.13.0 before a stop");
     }
 }

@@ -229,6 +229,10 @@ fn lead(
         "date": runs::now(),
     });
     made_with::note(&mut summary);
+    // The last is the summary's own.
+    if let Some((_, earlier)) = outcome.made_with.split_last().filter(|(_, earlier)| !earlier.is_empty()) {
+        summary[made_with::EARLIER] = json!(earlier);
+    }
     if !job.options.tags.is_empty() {
         summary["tags"] = json!(job.options.tags);
     }

@@ -14,8 +14,9 @@ use super::run::{load, run_with, stored};
 use super::shared_features::{are_missing, compute_features};
 use super::shared_outputs::compute_before;
 use super::trained_model::Trained;
+use super::views::Views;
 use crate::activity::{self, panics};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::executors::worker::{self, WorkerCommand};
 use crate::executors::{device_pool, pool};
 use crate::runs::RunStore;
@@ -55,15 +56,17 @@ pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut callbacks: Callbacks) -> Re
         Workers::Auto => gpus > 0 && at_once > 1 && worker::is_possible() && jobs.iter().all(job_file::is_possible),
         workers => workers == Workers::Processes,
     };
-    // All jobs share the frozen features: computed first, with all cores. A parent that only manages workers has nothing on
-    // a GPU.
-    match gpus > 0 && processes {
-        false => compute_features(store, first)?,
-        true if are_missing(store, first)? => {
-            let job = Job { name: "features".into(), ..first.clone() };
-            in_process(store, &job, Task::Features, cores, &mut |_| Ok(()))?;
-        }
-        true => {}
+    // The frozen features that jobs share are computed first, with all cores. A parent that only manages workers has nothing on a GPU.
+    for job in one_of_each(&jobs) {
+        let computed = match gpus > 0 && processes {
+            false => compute_features(store, job),
+            true => are_missing(store, job).and_then(|missing| {
+                let job = Job { name: "features".into(), ..job.clone() };
+                if missing { in_process(store, &job, Task::Features, cores, &mut |_| Ok(())).map(drop) } else { Ok(()) }
+            }),
+        };
+        // A failure is left to the jobs that meet it: others may be finished.
+        computed.or_else(|error| if error.kind == ErrorKind::Interrupted { Err(error) } else { Ok(()) })?;
     }
     if gpus == 0 && !processes && at_once > 1 {
         compute_before(store, &jobs)?;
@@ -85,6 +88,23 @@ pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut callbacks: Callbacks) -> Re
 pub fn check_workers(jobs: &[Job]) -> Result<()> {
     let in_others = |job: &&Job| job.options.workers == Workers::Processes;
     jobs.iter().filter(in_others).try_for_each(job_file::check_closures)
+}
+
+/// The first of the jobs, and each that may read other features than all before it: of another model, views or pictures.
+fn one_of_each(jobs: &[Job]) -> Vec<&Job> {
+    let mut seen = Vec::new();
+    let is_new = |job: &&Job| {
+        let options = &job.options;
+        let held_out_by = job.val.is_none().then_some(options.seed);
+        let labelled = (job.distillation.is_none(), options.labelled, options.images);
+        let kind = (&options.model, Views::of_training(options).fingerprint(), held_out_by, labelled);
+        let new = !seen.contains(&kind);
+        if new {
+            seen.push(kind);
+        }
+        new
+    };
+    jobs.iter().filter(is_new).collect()
 }
 
 /// How many of `jobs` run at once: as many as the GPUs take, or without one as there are cores.

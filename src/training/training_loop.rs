@@ -44,6 +44,8 @@ pub struct Outcome {
     pub form: Form,
     /// The callback that ended it before its last epoch.
     pub stopped: Option<Stopped>,
+    /// What its steps were computed with, oldest first.
+    pub made_with: Vec<String>,
     /// The content of metrics.jsonl.
     pub metrics: String,
 }
@@ -156,6 +158,7 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
         self.choose()?;
         Ok(Outcome {
             stopped: self.state.position.stopped.clone(),
+            made_with: self.state.position.made_with.clone(),
             best: self.state.position.best.clone(),
             updates: self.state.position.updates,
             seconds: self.state.position.seconds,

@@ -88,8 +88,11 @@ fn a_failure_is_thrown_where_it_is_waited_for_at_its_own_place() {
     assert_eq!(value(&mut s, "let said = 0; try { wait(bad) } catch (e) { said = \"caught\" } said"), "caught");
     let misuse = s.eval("wait([1])", "line 3").unwrap_err();
     assert!(misuse.message.contains("must be a Job"), "{}", misuse.message);
-    let greedy = s.eval("spawn(|| 1, #{cores: 100000})", "line 4").unwrap_err();
-    assert!(greedy.message.contains("the cores here; got 100000"), "{}", greedy.message);
+    // A script of a larger machine.
+    assert_eq!(value(&mut s, "wait(spawn(|| 1, #{cores: 100000}))"), "1");
+    assert_eq!(value(&mut s, "sweep(#{k: [1, 2]}, |p| p.k, #{jobs: 100000}).column(\"value\")"), "[1, 2]");
+    let none = s.eval("spawn(|| 1, #{cores: 0})", "line 4").unwrap_err();
+    assert!(none.message.contains("must be a whole number from 1; got 0"), "{}", none.message);
 }
 
 #[test]

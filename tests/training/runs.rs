@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cpsd::activity::interrupt;
+use cpsd::error::Error;
 use cpsd::images::Dataset;
 use cpsd::images::scenes::{SceneOptions, splits};
 use cpsd::losses::LossSpec;
@@ -10,7 +11,7 @@ use cpsd::models::ModelSpec;
 use cpsd::runs::RunStore;
 use cpsd::training::options::{DistillScale, TeacherMode, TeacherWeights};
 use cpsd::training::predict::Predictor;
-use cpsd::training::{Distillation, Ensemble, Job, TrainOptions, predict, run};
+use cpsd::training::{Callbacks, Distillation, Ensemble, Job, TrainOptions, made_with, predict, run, run_with};
 
 use crate::common::{CPSD, ON_THE_CPU, alone_on_the_cpu};
 
@@ -84,6 +85,28 @@ fn the_same_call_gives_the_same_bits_interrupted_or_not() {
     let mut other = job.clone();
     other.options.seed = 1;
     assert_ne!(run(&stores[0], &other).unwrap().id, whole.id);
+}
+
+#[test]
+fn a_training_that_goes_on_with_other_threads_says_both_numbers() {
+    alone_on_the_cpu!();
+    let data = data();
+    let folder = tempfile::tempdir().unwrap();
+    let store = RunStore::new(folder.path());
+    let mut job = job(&data, &["person", "car", "cup"], 3);
+    let mut stop = |line: &serde_json::Value| if line["epoch"] == 2 { Err(Error::interrupted()) } else { Ok(()) };
+    let callbacks = Callbacks { epoch: Some(&mut stop), ..Callbacks::default() };
+    assert_eq!(run_with(&store, &job, callbacks).err().unwrap().message, "interrupted");
+    job.options.threads = 2;
+    let summary = run(&store, &job).unwrap().run.unwrap().summary().unwrap();
+    let said = made_with::in_words(&summary).unwrap();
+    let (before, after) = said.split_once(", then ").unwrap();
+    assert!(before.starts_with("1 thread of ") && after.starts_with("2 threads of "), "{said}");
+    // One that was not stopped, or went on with as many, has one number.
+    let other = Job { options: TrainOptions { seed: 1, ..job.options.clone() }, ..job };
+    let summary = run(&store, &other).unwrap().run.unwrap().summary().unwrap();
+    assert!(made_with::in_words(&summary).unwrap().starts_with("2 threads of "));
+    assert!(summary.get("earlier").is_none());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use rhai::FnPtr;
 
+use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::executors::pool;
 use crate::options;
@@ -36,7 +37,7 @@ options! {
     struct SpawnOptions {
         /// its name in jobs() and in its lines; () for its number
         pub name: Option<String> = None;
-        /// how many cores its trainings may use; () for all
+        /// how many cores its trainings may use, at most as many as there are; () for all
         pub cores: Option<usize> = None;
     }
 }
@@ -46,17 +47,20 @@ fn spawn(call: &Call, closure: FnPtr, options: SpawnOptions) -> Result<Backgroun
         return Err(Error::argument("spawn would train inside plan(...), which only lists what would be trained")
             .with_help("call the closure itself there, or plan inside the job"));
     }
-    let cores = cores(call, "cores", options.cores)?;
+    let cores = options.cores.map(|asked| at_most_cores(call, "cores", asked)).transpose()?;
     call.host.background.spawn(call.host, call.native, closure, options.name, cores).map(BackgroundCallValue)
 }
 
-/// A number of cores, if there are so many.
-pub fn cores(call: &Call, option: &str, asked: Option<usize>) -> Result<Option<usize>> {
+/// The number that an option asks for, or all cores where it is more, which is said: a script runs on machines with fewer too.
+///
+/// Errors: 0.
+pub fn at_most_cores(call: &Call, option: &str, asked: usize) -> Result<usize> {
     let all = pool::cores();
-    match asked {
-        Some(n) if n == 0 || n > all => {
-            Err(Error::option(option, call.name, format!("an integer from 1 to {all}, the cores here"), n))
-        }
-        asked => Ok(asked),
+    if asked == 0 {
+        return Err(Error::option(option, call.name, "a whole number from 1", asked));
     }
+    if asked > all {
+        console::log(&format!("{}: {option} is {asked}; {all} taken, as many as there are cores here", call.name));
+    }
+    Ok(asked.min(all))
 }

@@ -34,7 +34,8 @@ maps, the points themselves. The closure takes a point and gives a map of result
 Rows are shown as they come. Trainings are answered by the run store, so that a sweep that was stopped goes on where it was. With the option executor \
 the trainings of all points go into the queue at once, in rounds: the closure is called at every point as plan calls it (prints are left out, evaluate gives NaN, predict and spawn end that point's planning, \
 files that it writes are written), what can begin is submitted and waited for, and again for the students, until nothing is to do. Then the closure is called once more at every point, here, and finds its models in the store. \
-Its trainings must follow from the point alone. A training inside it with executor: \"here\" runs here, when the closure is called for the last time, and its students go into the queue then. A loss or schedule that is a closure is an error: it cannot leave this process.",
+Its trainings must follow from the point alone. With jobs above 1 a training has its share of the threads, by which its last digits are others than alone; \
+its option threads fixes the number. A training inside it with executor: \"here\" runs here, when the closure is called for the last time, and its students go into the queue then. A loss or schedule that is a closure is an error: it cannot leave this process.",
     options: Some(OptionDocs { refused, ..OptionDocs::of::<SweepOptions>() }),
     examples: &[
         Example {
@@ -54,7 +55,7 @@ Its trainings must follow from the point alone. A training inside it with execut
 options! {
     /// The options of `sweep`.
     struct SweepOptions {
-        /// how many points at a time, the cores shared out among them; above 1 the closure works on copies of the variables that it names
+        /// how many points at a time, at most as many as there are cores, which are shared out among them; above 1 the closure works on copies of the variables that it names
         pub jobs: usize = 1;
         /// "stop" throws the first error once the points that were begun have ended; "keep" writes it into a column error and goes on
         pub on_error: OnError = OnError::Stop;
@@ -111,7 +112,7 @@ fn sweep(call: &Call, grid: Grid, closure: FnPtr, options: Options) -> Fallible<
 
 fn swept(call: &Call, grid: Grid, closure: FnPtr, options: SweepOptions) -> Fallible<TableValue> {
     let cores = pool::cores();
-    spawn::cores(call, "jobs", Some(options.jobs))?;
+    let jobs = spawn::at_most_cores(call, "jobs", options.jobs)?;
     let points = grid.0;
     let keep = options.on_error == OnError::Keep;
     // Inside plan(...) the trainings are put down there.
@@ -133,7 +134,7 @@ fn swept(call: &Call, grid: Grid, closure: FnPtr, options: SweepOptions) -> Fall
     let progress = Progress::new("sweep", points.len() as u64, "points");
     let mut rows = Rows { points: &points, keep, made: vec![None; points.len()], shown: None, progress };
     // A job trains; inside plan(...) nothing may.
-    if options.jobs == 1 || call.host.plan().is_some() {
+    if jobs == 1 || call.host.plan().is_some() {
         for (i, point) in points.iter().enumerate() {
             let at = || call.closure(&closure, (point.clone(),));
             // What the rounds have not made goes into the queue too.
@@ -147,7 +148,7 @@ fn swept(call: &Call, grid: Grid, closure: FnPtr, options: SweepOptions) -> Fall
     let mut failure = None;
     loop {
         while failure.is_none()
-            && begun.len() < options.jobs
+            && begun.len() < jobs
             && let Some((i, point)) = waiting.next()
         {
             let mut at = closure.clone();
@@ -160,7 +161,7 @@ fn swept(call: &Call, grid: Grid, closure: FnPtr, options: SweepOptions) -> Fall
                     call.native,
                     at,
                     Some(name),
-                    Some((cores / options.jobs).max(1)),
+                    Some((cores / jobs).max(1)),
                 )?,
             ));
         }

@@ -19,7 +19,8 @@ pub const WORD: Word = Word {
     signatures: &["train_all(data, list) -> array of Model", "train_all(data, list, #{options}) -> array of Model"],
     summary: "Trains several models on all labels side by side, the cores shared out among them: one for each map of the list.",
     details: "Each map has the options in which its training differs from the common ones, which it replaces as they are (a model as a \
-whole): [#{seed: 1}, #{seed: 2, epochs: 12}]. Every training is the run that train_teacher makes with the same options. On a CPU, small heads \
+whole): [#{seed: 1}, #{seed: 2, epochs: 12}]. Every training is the run that train_teacher makes with the same options, \
+but for its last digits: each has its share of the threads where the option threads says none (run.made_with tells how many). On a CPU, small heads \
 on kept features train twice as fast side by side as one after the other. Closures, executor, workers, nproc and per_gpu are those of all. \
 The longest first keeps all cores at work to the end.",
     options: Some(closures::docs::<TrainOptions>()),

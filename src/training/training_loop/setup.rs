@@ -17,6 +17,7 @@ use crate::training::checkpoint_writer::CheckpointPolicy;
 use crate::training::distillation_loss::DistillationLoss;
 use crate::training::freezing::Freezing;
 use crate::training::job::Job;
+use crate::training::made_with;
 use crate::training::mixing::Mixing;
 use crate::training::model_inputs::{ModelInputs, steps_per_epoch};
 use crate::training::optimiser::{Average, CopyOf, Flat, Groups, UpdateRule};
@@ -137,6 +138,13 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
                 // With a damaged checkpoint the training starts over instead of failing.
                 Err(error) => console::log(&format!("{}: starting over: {error}", job.name)),
             }
+        }
+        let here = made_with::here(model.device);
+        if let Some(before) = engine.state.position.goes_on_with(&here) {
+            console::log(&format!(
+                "{}: begun with {before}, it goes on with {here}: its last digits are those of neither (run.made_with says both)",
+                job.name
+            ));
         }
         engine.state.share(peers)?;
         Ok(engine)
