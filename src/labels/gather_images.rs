@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use polars::prelude::PlHashMap;
 
+use crate::activity::interrupt;
 use crate::error::Result;
 use crate::graph::Counter;
 
@@ -156,6 +157,9 @@ impl Gather for Scattered {
         let mut batch = Batch::default();
         let (mut at, mut row) = (0, Vec::new());
         for image in 0..self.images.len() as u32 {
+            if image % 4096 == 0 {
+                interrupt::check()?;
+            }
             while at < pairs.len() && pairs[at].0 == image {
                 row.push(pairs[at].1);
                 at += 1;

@@ -108,7 +108,11 @@ impl Companions {
         let m = input.m;
         let mut counts = vec![0_u64; m * m];
         let mut present = Vec::new();
-        for row in input.targets.chunks(m) {
+        let activity = activity::current();
+        for (picture, row) in input.targets.chunks(m).enumerate() {
+            if picture % 64 == 0 {
+                activity.check()?;
+            }
             present.clear();
             present.extend((0..m).filter(|&j| input.truth(row[j]) == Some(true)));
             for &i in &present {

@@ -34,8 +34,11 @@ pub struct Permutation {
     pub n: usize,
 }
 
-/// How many ways are tried between two looks at the stop flag.
+/// How many ways are tried with one sequence of draws.
 const CHUNK: u64 = 1 << 14;
+
+/// How many differences are added up between two looks at the stop flag.
+const ADDED: u64 = 1 << 24;
 
 /// The two-sided sign-flip test of the mean of `a[i] - b[i]` being 0: each pair's two values may be swapped.
 ///
@@ -56,16 +59,20 @@ pub fn paired_permutation(a: &[f64], b: &[f64], options: &PermutationOptions) ->
     let all = u32::try_from(n).ok().and_then(|n| 1_u64.checked_shl(n)).filter(|all| *all <= options.resamples as u64);
     let ways = all.unwrap_or(options.resamples as u64);
     let activity = activity::current();
+    let often = (ADDED / n as u64).clamp(1, CHUNK);
     let flipped = |signs: &mut dyn FnMut(usize) -> bool| -> f64 {
         differences.iter().enumerate().map(|(i, d)| if signs(i) { -d } else { *d }).sum()
     };
     let (below, above) = (0..ways.div_ceil(CHUNK))
         .into_par_iter()
         .map(|chunk| {
-            activity.check()?;
             let mut rng = numbered("permutation", &[options.seed, chunk]);
             let (mut below, mut above) = (0_u64, 0_u64);
             for way in chunk * CHUNK..ways.min((chunk + 1) * CHUNK) {
+                // A chunk of many pairs takes seconds.
+                if way % often == 0 {
+                    activity.check()?;
+                }
                 let found = match all {
                     Some(_) => flipped(&mut |i| way >> i & 1 == 1),
                     None => flipped(&mut |_| rng.random()),

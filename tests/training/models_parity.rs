@@ -319,8 +319,16 @@ fn frozen_stages_compute_as_they_are_told() {
         };
         let mut folded = with(FrozenCompute::Folded);
         assert!(away(&folded) < 1e-5, "{backbone}: {}", away(&folded));
-        let rounded = away(&with(FrozenCompute::BFloat16));
+        let bfloat16 = with(FrozenCompute::BFloat16);
+        let rounded = away(&bfloat16);
         assert!((1e-4..0.05).contains(&rounded), "{backbone}: {rounded}");
+        // The features of a stage too, of which the later ones are computed from the frozen ones.
+        for model in [&exact, &folded, &bfloat16] {
+            let stage = freeze;
+            assert!(model.features(&x, stage, false).unwrap().equal(&model.frozen_features(&x).unwrap()), "{backbone}");
+        }
+        let pooled = |model: &Model| model.features(&x, freeze - 1, true).unwrap();
+        assert!(!pooled(&bfloat16).equal(&pooled(&exact)), "{backbone}");
         // What was folded follows its tensors.
         let doubled: Vec<(String, Tensor)> = folded.state().into_iter().map(|(name, t)| (name, t * 1.5)).collect();
         folded.load_state(&doubled).unwrap();

@@ -18,7 +18,7 @@ const ROTATIONS: usize = 20;
 /// The k labels that pivoted QR picks span the embedding. The polar factor of their rows rotates the axes onto the
 /// tasks, and each label goes to the axis of its largest coordinate.
 pub fn cluster_qr(points: &Points, k: usize) -> Result<Vec<usize>> {
-    let pivots = pivots(points, k);
+    let pivots = pivots(points, k)?;
     let picked = DMatrix::from_fn(k, k, |i, j| points.row(pivots[j])[i]);
     let svd = picked.svd(true, true);
     let (Some(u), Some(vt)) = (svd.u, svd.v_t) else {
@@ -31,11 +31,13 @@ pub fn cluster_qr(points: &Points, k: usize) -> Result<Vec<usize>> {
 }
 
 /// The k rows that column-pivoted Gram-Schmidt picks, with the points as columns.
-fn pivots(points: &Points, k: usize) -> Vec<usize> {
+fn pivots(points: &Points, k: usize) -> Result<Vec<usize>> {
     let mut rest: Vec<Vec<f64>> = (0..points.len()).map(|i| points.row(i).to_vec()).collect();
     let mut taken = vec![false; rest.len()];
     let mut pivots = Vec::with_capacity(k);
+    let activity = activity::current();
     for _ in 0..k {
+        activity.check()?;
         let mut longest = (f64::NEG_INFINITY, 0);
         for (i, row) in rest.iter().enumerate().filter(|(i, _)| !taken[*i]) {
             let length = row.iter().map(|x| x * x).sum::<f64>();
@@ -54,7 +56,7 @@ fn pivots(points: &Points, k: usize) -> Vec<usize> {
             }
         }
     }
-    pivots
+    Ok(pivots)
 }
 
 /// Discretisation (Yu and Shi, "Multiclass spectral clustering", 2003), the best of `restarts` initial rows.

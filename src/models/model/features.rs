@@ -5,11 +5,12 @@ use tch::Tensor;
 use super::Model;
 use crate::error::{Error, Result};
 use crate::models::layers::average_pool;
+use crate::models::precision::full;
 
 impl Model {
     /// Normalised images `[N, 3, H, W]` → the feature maps of stage `stage` (from 1) `[N, C, h, w]` (of a transformer those of its
     /// patches), or `[N, C]` if `pooled`: the mean over positions, and of the last stage the backbone's own pooling, such as a
-    /// class token. No gradient.
+    /// class token. No gradient. Frozen stages compute as the model's `frozen_compute` says.
     ///
     /// Errors: a stage that is not there.
     pub fn features(&self, images: &Tensor, stage: usize, pooled: bool) -> Result<Tensor> {
@@ -20,7 +21,12 @@ impl Model {
             )));
         }
         tch::no_grad(|| {
-            let x = self.stages(images, 0, stage)?;
+            let fixed = stage.min(self.spec.fixed_stages());
+            let frozen = match fixed {
+                0 => images.shallow_clone(),
+                fixed => full(&self.spec.frozen_compute.during(|| self.stages(images, 0, fixed))?)?,
+            };
+            let x = self.stages(&frozen, fixed, stage)?;
             match (pooled, stage == self.stages) {
                 (true, true) => self.backbone.pooled(&x),
                 (true, false) => average_pool(&self.backbone.maps(&x)?),
