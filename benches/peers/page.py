@@ -158,27 +158,35 @@ def same_machine(a, b):
 
 
 def compared(old, new):
-    """The rows of a suite that cpsd does more than a tenth slower than it did on the last page, as texts.
+    """The rows of a suite that cpsd does more than a tenth slower, or with more than a tenth more memory, than on the last page, as texts.
 
     >>> machine = {"cpu": "A", "cores": 2}
     >>> old = {"date": "2026-01-01", "machine": machine, "rows": [row("a", "sums", [2]), row("b", "roots", [2])]}
     >>> new = {"date": "2026-01-02", "machine": machine, "rows": [row("a", "sums", [2.1]), row("b", "roots", [3]), row("c", "new", [1])]}
     >>> compared(old, new)
     ['roots: 3.00 s, 2.00 s on 2026-01-01 (1.50×)']
+    >>> compared(old | {"rows": [row("a", "sums", [2], memory=[100, 90])]}, new | {"rows": [row("a", "sums", [2], memory=[120, 90])]})
+    ['sums: 120 MB, 100 MB on 2026-01-01 (1.20×)']
     >>> compared(old | {"machine": {"cpu": "B", "cores": 2}}, new), compared(None, new)
-    ([], [])
+    (['nothing is compared: the page before is of B, 2 cores'], [])
     """
-    if not old or not same_machine(old["machine"], new["machine"]):
+    if not old:
         return []
+    if not same_machine(old["machine"], new["machine"]):
+        return [f"nothing is compared: the page before is of {old['machine']['cpu']}, {old['machine']['cores']} cores"]
     before = {row["id"]: row for row in old["rows"]}
     found = []
     for now in new["rows"]:
         was = before.get(now["id"], {})
-        if "seconds" in now and was.get("seconds") and now["seconds"] > SLOWER * was["seconds"]:
-            times = three(now["seconds"] / was["seconds"])
-            text = f"{now['what']}: {span(now['seconds'])}, {span(was['seconds'])} on {old['date']} ({times}×)"
-            # Rows of several peers share cpsd's figure.
-            found += [text] if text not in found else []
+        megabytes = [(row.get("memory") or [None])[0] for row in (now, was)]
+        for here, before_it, written in [
+            (now.get("seconds"), was.get("seconds"), span),
+            (*megabytes, lambda megabytes: f"{megabytes:.0f} MB"),
+        ]:
+            if here and before_it and here > SLOWER * before_it:
+                text = f"{now['what']}: {written(here)}, {written(before_it)} on {old['date']} ({three(here / before_it)}×)"
+                # Rows of several peers share cpsd's figure.
+                found += [text] if text not in found else []
     return found
 
 
@@ -244,7 +252,7 @@ def page(figures):
     out += [""] if missed else []
     slower = [text for suite in figures.values() for text in suite.get("slower", [])]
     if slower:
-        out += ["Slower than on the page before by more than 10 %:", ""] + [f"- {text}" for text in slower] + [""]
+        out += ["Slower than on the page before, or with more memory, by more than 10 %:", ""] + [f"- {text}" for text in slower] + [""]
     stopped = [name for name, suite in figures.items() if suite.get("not_run")]
     if stopped:
         out += [f"Not run, or not to the end, for reasons that are said below: {', '.join(stopped)}.", ""]
