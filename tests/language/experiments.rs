@@ -622,6 +622,11 @@ fn arguments_that_name_data_are_listed_and_mistakes_in_them_are_said() {
         for argument in ["data=emoji-scenes", "labels=", "split="] {
             assert!(help.contains(&format!("\n  {argument}")), "{name} has no {argument}:\n{help}");
         }
+        // What an empty one does.
+        for argument in ["labels=", "split="] {
+            let line = help.lines().find(|line| line.trim_start().starts_with(argument)).unwrap();
+            assert!(line.trim_start().starts_with(&format!("{argument} ")) && line.contains("empty takes"), "{line}");
+        }
     }
     let refused = |arguments: &[&str]| refused(f, "cam.rhai", arguments);
     for (arguments, said) in [
