@@ -290,6 +290,13 @@ fn the_regime_is_planned_and_swept() {
     let planned = out(&planned);
     // At each of four points: a baseline, 4 teachers of the branches, 4 of random partitions, 2 of all labels, 3 students of 2 weights.
     assert!(planned.contains("68 trainings, 0 in the run store, 68 to do"), "{planned}");
+    // Each row says what it is of.
+    for name in
+        ["baseline", "SD2 teacher 1/2", "SD2, asl, weight 0.02", "random, asl, weight 0.02", "co+dis, asl, weight 0.1"]
+    {
+        assert!(planned.lines().any(|line| line.starts_with(name)), "no {name}: {planned}");
+    }
+    assert!(!planned.contains("student"), "{planned}");
     assert!(!f.join("out/regime.csv").exists());
     let printed = script(f, "regime.rhai", &[&toy[..], &["size=64"]].concat());
     for said in [
