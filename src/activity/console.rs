@@ -91,14 +91,19 @@ pub(super) fn live_lines<R>(with: impl FnOnce(&MultiProgress) -> R) -> R {
 /// Prints a line on standard error, above live progress lines and the line being typed. The lines of a background
 /// activity begin with its name. In a notebook it is plain text, but a warning is marked as one.
 pub fn log(line: &str) {
-    if !is_quiet() && !MUTED.get() {
+    if is_heard() {
         tell(line, if line.starts_with("warning: ") { Stream::Error } else { Stream::Note });
     }
 }
 
+/// Whether [`log`] writes the lines of this thread.
+pub fn is_heard() -> bool {
+    !is_quiet() && !MUTED.get()
+}
+
 /// As [`log`], but marked in a notebook as errors are: `debug` of a script.
 pub fn debug(line: &str) {
-    if !is_quiet() && !MUTED.get() {
+    if is_heard() {
         tell(line, Stream::Error);
     }
 }

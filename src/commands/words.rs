@@ -41,9 +41,14 @@ pub fn script_file(program: &Command, words: &[OsString]) -> Option<usize> {
 
 /// The words with `script` before a file that stands alone: `cpsd FILE` is `cpsd script FILE`, and `cpsd -` reads standard input.
 ///
-/// Errors: a word that is neither a command nor a file, as a sentence with the nearest command.
+/// Errors: a word that is neither a command nor a file, as a sentence with the nearest command; an option that evaluates code elsewhere.
 pub fn with_script(program: &Command, mut words: Vec<OsString>) -> Result<Vec<OsString>, String> {
-    let Some(at) = first(program, &words) else { return Ok(words) };
+    let at = first(program, &words);
+    let mut options = words.iter().take(at.unwrap_or(words.len())).skip(1).take_while(|word| *word != "--");
+    if let Some(option) = options.find_map(|word| evaluates(&word.to_string_lossy())) {
+        return Err(format!("there is no option {option}; cpsd eval CODE evaluates a line of code"));
+    }
+    let Some(at) = at else { return Ok(words) };
     let word = words[at].to_string_lossy().into_owned();
     if is_command(program, &word) {
         return Ok(words);
@@ -52,9 +57,6 @@ pub fn with_script(program: &Command, mut words: Vec<OsString>) -> Result<Vec<Os
     if word == "-" || word.ends_with(".rhai") || (path.exists() && !path.is_dir()) {
         words.insert(at, "script".into());
         return Ok(words);
-    }
-    if let Some(option) = words[1..at].last().filter(|option| LINE.iter().any(|of_others| option == of_others)) {
-        return Err(format!("there is no option {}; cpsd eval CODE evaluates a line of code", option.display()));
     }
     if word.split_once('=').is_some_and(|(key, _)| !key.is_empty() && key.chars().all(is_word)) {
         return Err(format!(
@@ -67,6 +69,13 @@ pub fn with_script(program: &Command, mut words: Vec<OsString>) -> Result<Vec<Os
         Some(near) => format!("there is no command or file \"{word}\"; did you mean \"{near}\"?"),
         None => format!("there is no command or file \"{word}\"; cpsd --help lists the commands"),
     })
+}
+
+/// The option of [`LINE`] that a word is: alone, with its value (`--eval=1`, `-e1`), or behind the letter of another option (`-qe`).
+fn evaluates(word: &str) -> Option<&'static str> {
+    let name = word.split_once('=').map_or(word, |(name, _)| name);
+    let letters = word.strip_prefix('-').unwrap_or_default().trim_start_matches('q');
+    LINE.into_iter().find(|option| name == *option || option.len() == 2 && letters.starts_with(&option[1..]))
 }
 
 fn is_command(program: &Command, word: &str) -> bool {

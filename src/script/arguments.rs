@@ -77,9 +77,10 @@ pub fn parts(text: &str) -> Vec<&str> {
     parts
 }
 
-/// A default as written on the command line.
+/// A default as written on the command line. () is that of an argument which is a text, or not given.
 fn written(expr: &Expr) -> String {
     match expr.get_literal_value(None) {
+        Some(value) if value.is_unit() => String::new(),
         Some(value) => match value.as_array_ref() {
             Ok(array) => array.iter().map(super::show::plain).collect::<Vec<_>>().join(","),
             Err(_) => super::show::plain(&value),

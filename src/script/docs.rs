@@ -14,7 +14,7 @@ use super::topics::{TOPICS, backbone_text, system_text};
 use super::word::{Chapter, Word};
 use super::{options, vocabulary};
 use crate::activity::width;
-use crate::error::Error;
+use crate::error::{Error, nearest};
 use crate::models::backbones::BACKBONES;
 use crate::models::heads::HEADS;
 use crate::options::OptionDoc;
@@ -23,7 +23,7 @@ use crate::training::recipes::{self, SYSTEMS};
 /// The text for one name: a word, a kind, a keyword, a library, a topic, a head, a backbone, a recipe, an option or a member. A name with a `*` is a pattern
 /// ([`search`](super::search::search)). Without a name, all words by chapter.
 ///
-/// Errors: an unknown name, with the nearest known one; a pattern that nothing fits.
+/// Errors: an unknown name, with those that may be meant; a pattern that nothing fits.
 pub fn doc(name: Option<&str>) -> Result<String, Error> {
     let Some(name) = name else { return Ok(overview()) };
     if name.len() > 1 && name.contains('*') && !["**", "/*", "*/"].contains(&name) {
@@ -71,7 +71,39 @@ pub fn doc(name: Option<&str>) -> Result<String, Error> {
     if let Some(text) = option_text(name).or_else(|| member_text(name)) {
         return Ok(text);
     }
-    Err(Error::unknown("word or option", name, names()))
+    Err(unknown(name))
+}
+
+/// So many names in whose lines a text is are named.
+const SAID: usize = 4;
+
+/// The error of a name that is not known. Its help has the names that are parts of it (`batch` of `batch_size`), the nearest one, and those in whose lines it is.
+fn unknown(name: &str) -> Error {
+    let error = Error::argument(format!("unknown word or option \"{name}\"")).about_name(name);
+    let parts = name.split(['_', '-', '.', ' ']).filter(|part| part.len() > 2);
+    let mut near: Vec<&str> = parts.filter_map(|part| names().find(|known| *known == part)).collect();
+    if let Some(nearest) = nearest(name, names())
+        && !near.contains(&nearest)
+    {
+        near.push(nearest);
+    }
+    let quoted: Vec<String> = near.iter().map(|near| format!("\"{near}\"")).collect();
+    let meant = (!quoted.is_empty()).then(|| format!("did you mean {}?", quoted.join(" or ")));
+    // What begins a name is not asked for as a part of lines.
+    let is_begun = near.iter().any(|near| near.contains(name)) || name.len() < 3;
+    // A name's words are words of sentences in the lines.
+    let said = [name.to_string(), name.replace(['_', '-'], " ")].into_iter().find_map(|text| {
+        let found = if is_begun { vec![] } else { super::search::mentioning(&text) };
+        let more = found.len().saturating_sub(SAID);
+        let dots = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let few = found.iter().take(SAID).map(String::as_str).collect::<Vec<_>>().join(", ");
+        (!found.is_empty()).then(|| format!("\"{text}\" is in the lines of {few}{dots}: *{text}* shows them"))
+    });
+    let help = [meant, said].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    match help.is_empty() {
+        true => error.with_help("*part* shows all names and lines with a part, as in cpsd doc '*learn*'"),
+        false => error.with_help(help),
+    }
 }
 
 /// A kind of value or a keyword of Rhai's own; below it the option of that name, if there is one.
@@ -186,7 +218,24 @@ pub fn wrap(text: &str, indent: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::search::search;
     use super::*;
+
+    #[test]
+    fn a_name_that_is_not_known_has_its_parts_and_lines_suggested() {
+        crate::primitives::install();
+        let help = |name: &str| doc(Some(name)).unwrap_err().help.unwrap();
+        assert!(help("batch_size").starts_with("did you mean \"batch\" or \"size\"?"), "{}", help("batch_size"));
+        assert_eq!(help("affintiy"), "did you mean \"affinity\"?");
+        // The option lr is the learning rate.
+        let of_lr = help("learning_rate");
+        assert!(
+            of_lr.contains("\"learning rate\" is in the lines of lr") && of_lr.contains("*learning rate*"),
+            "{of_lr}"
+        );
+        assert!(search("*learning rate*").contains("lr"));
+        assert!(help("qqqq").contains("*part*") && help("distil") == "did you mean \"distill\"?", "{}", help("distil"));
+    }
 
     #[test]
     fn lines_are_broken_at_spaces_and_indented() {

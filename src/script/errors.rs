@@ -167,6 +167,7 @@ impl Failure {
         let mut error = error;
         let mut in_function = false;
         let mut caller: Option<(String, String)> = None;
+        let called = error.position();
         loop {
             match error {
                 EvalAltResult::ErrorInFunctionCall(name, from, inner, pos) => {
@@ -207,6 +208,9 @@ impl Failure {
         if let Some(within) = Failure::within(&error, &chain, sources) {
             return within;
         }
+        if let Some((name, error)) = explain::of_argument(&error) {
+            return Failure::of_argument(&name, error, main, called, sources);
+        }
         let text = sources.text(&source);
         let mut failure = Failure::at(error, &source, text.as_deref(), variables, in_function);
         failure.source = text.map(|text| Source::new(source, text));
@@ -225,6 +229,21 @@ impl Failure {
             chain: calls.iter().chain(&origin.calls).cloned().collect(),
             ..Failure::plain(raised.0.clone())
         })
+    }
+
+    /// What is said of the script's argument `name`: shown where the script asks for it, as a mistake that `arg` finds. A text that does not ask, as a line
+    /// of the prompt, has it where it calls what says so.
+    fn of_argument(name: &str, error: Error, main: &str, called: Position, sources: &Sources) -> Self {
+        let text = sources.text(main);
+        let span = text.as_deref().and_then(|text| {
+            let call = || spans::offset(text, called).map(|at| spans::token(text, at));
+            spans::asked(text, name).or_else(call)
+        });
+        Failure {
+            source: text.map(|text| Source::new(main, text)),
+            span: span.map(|s| (s.start, s.len())),
+            ..Failure::plain(error)
+        }
     }
 
     /// The same with `text` for the text of that name, the byte in it for each byte of the other, and sentences anew.

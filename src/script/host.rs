@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rhai::{Module, Shared};
 
 use super::background::BackgroundCalls;
@@ -13,7 +14,7 @@ use super::carried::Callers;
 use super::constants::Constants;
 use super::limits::{Bounds, LIMITS, Limits};
 use super::session::Sources;
-use crate::activity::{self, Activity};
+use crate::activity::{self, Activity, console};
 use crate::cluster::Cluster;
 use crate::configuration;
 use crate::error::{Error, Result};
@@ -65,6 +66,17 @@ pub struct Asking {
     pub name: String,
     /// The tags of sweeps around it.
     pub tags: Vec<String>,
+    /// The lines that the text has said and says once.
+    pub said: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Asking {
+    /// Logs a line, once for this text however often it comes, as at every seed and point of a sweep.
+    pub fn log_once(&self, line: &str) {
+        if console::is_heard() && self.said.lock().insert(line.to_string()) {
+            console::log(line);
+        }
+    }
 }
 
 /// Values that hold for an activity while it does some work.

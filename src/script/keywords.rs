@@ -126,7 +126,8 @@ pub const KEYWORDS: &[Keyword] = &[
         "throw",
         &["raise"],
         "throw \"what is wrong\";",
-        "Ends the text with an error, unless a try around it catches it. The value may be of any kind.",
+        "Ends the text with an error, unless a try around it catches it. The value may be of any kind. #{argument: \"k\", message: \"k= is 2 or above; got 0\"} \
+         says what is wrong with an argument of the command line: it is shown where the script asks for it (?arg), also if a library throws it.",
         ("let code = 0; try { throw #{code: 3}; } catch (error) { code = error.code; } code", "3"),
     ),
     k(

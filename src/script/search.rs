@@ -1,5 +1,7 @@
 //! Names by a pattern, for `?*freeze*` and `cpsd doc '*freeze*'`.
 
+use std::collections::BTreeSet;
+
 use colored::Colorize;
 use glob::{MatchOptions, Pattern};
 
@@ -37,6 +39,18 @@ pub fn search(pattern: &str) -> String {
     };
     let found = entries().into_iter().filter(|(name, line)| fits(name, line));
     found.map(|(name, line)| shown(&name, &line)).collect()
+}
+
+/// The names of all that has a text in its name or its line, each once, those that have it in their name first. Letters of either case fit.
+pub(super) fn mentioning(text: &str) -> Vec<String> {
+    let text = text.to_lowercase();
+    let has = |part: &str| part.to_lowercase().contains(&text);
+    let found = entries().into_iter().filter(|(name, line)| has(name) || has(line));
+    let mut names: Vec<String> = found.map(|(name, _)| name).collect();
+    names.sort_by_key(|name| !has(name));
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
 }
 
 fn shown(name: &str, line: &str) -> String {

@@ -28,6 +28,17 @@ pub fn token(text: &str, at: usize) -> Range<usize> {
     at..at + length
 }
 
+/// The name in the call `arg("name", ...)` with which a script asks for an argument of the command line.
+pub fn asked(text: &str, argument: &str) -> Option<Range<usize>> {
+    let all = pieces(text);
+    let name = format!("\"{argument}\"");
+    let call = [("arg", Piece::Word), ("(", Piece::Sign), (name.as_str(), Piece::Text)];
+    let is_call = |window: &[(Range<usize>, Piece)]| {
+        window.iter().zip(call).all(|((range, piece), (written, of))| *piece == of && &text[range.clone()] == written)
+    };
+    all.windows(call.len()).find(|window| is_call(window)).map(|window| window[2].0.clone())
+}
+
 /// The part of the call whose name starts at `at` that an error is about. `None` when it is not written there.
 pub fn about(text: &str, at: usize, about: &About) -> Option<Range<usize>> {
     let call = Call::at(text, at)?;
@@ -207,6 +218,13 @@ pub fn keys(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_place_where_a_script_asks_for_an_argument_is_found() {
+        let text = "// arg(\"k\", 3)\nlet text = \"arg(\"; my_arg(\"k\"); let ks = [arg(\"kk\", 1), arg( \"k\", 3)];";
+        assert_eq!(asked(text, "k").map(|range| range.start), text.rfind("\"k\""));
+        assert_eq!(asked(text, "s"), None);
+    }
 
     #[test]
     fn the_part_that_an_error_is_about_is_found() {

@@ -298,6 +298,36 @@ fn choices_and_pictures_that_are_left_out_are_said() {
 }
 
 #[test]
+fn a_division_that_nobody_asked_for_is_said() {
+    let place = place();
+    let root = place.path();
+    std::fs::write(root.join("split.csv"), SPLIT).unwrap();
+    let said = |options: &str| {
+        let code = format!("print(dataset(\"folder\", #{{ root: {root:?}{options} }}).train.len());");
+        let output = Command::new(CPSD).args(["eval", &code]).current_dir(root).output().unwrap();
+        assert!(output.status.success(), "{}", err(&output));
+        err(&output)
+    };
+    let text = said("");
+    assert!(text.contains("split.csv, beside the labels, divides them where that is asked for"), "{text}");
+    assert!(text.contains("splits: \"split.csv\", of an experiment split=split.csv"), "{text}");
+    assert!(!said(", splits: \"split.csv\"").contains("asked for"));
+    std::fs::remove_file(root.join("split.csv")).unwrap();
+    assert!(!said("").contains("asked for"));
+    // Folders that are called so, once there are two of them.
+    let labels = std::fs::read_to_string(root.join("labels.csv")).unwrap();
+    std::fs::write(root.join("labels.csv"), labels.replace("images/", "train/")).unwrap();
+    std::fs::rename(root.join("images"), root.join("train")).unwrap();
+    assert!(!said("").contains("asked for"));
+    let labels = std::fs::read_to_string(root.join("labels.csv")).unwrap();
+    std::fs::write(root.join("labels.csv"), labels.replace("train/9", "test/9")).unwrap();
+    std::fs::create_dir(root.join("test")).unwrap();
+    std::fs::rename(root.join("train/9.png"), root.join("test/9.png")).unwrap();
+    let text = said("");
+    assert!(text.contains("the pictures' folders test, train divide them") && text.contains("split=folders"), "{text}");
+}
+
+#[test]
 fn a_name_that_fits_two_pictures_is_told_with_both() {
     let place = tempfile::tempdir().unwrap();
     let root = place.path();

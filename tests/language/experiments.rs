@@ -290,6 +290,13 @@ fn the_regime_is_planned_and_swept() {
     let planned = out(&planned);
     // At each of four points: a baseline, 4 teachers of the branches, 4 of random partitions, 2 of all labels, 3 students of 2 weights.
     assert!(planned.contains("68 trainings, 0 in the run store, 68 to do"), "{planned}");
+    // Each row says what it is of.
+    for name in
+        ["baseline", "SD2 teacher 1/2", "SD2, asl, weight 0.02", "random, asl, weight 0.02", "co+dis, asl, weight 0.1"]
+    {
+        assert!(planned.lines().any(|line| line.starts_with(name)), "no {name}: {planned}");
+    }
+    assert!(!planned.contains("student"), "{planned}");
     assert!(!f.join("out/regime.csv").exists());
     let printed = script(f, "regime.rhai", &[&toy[..], &["size=64"]].concat());
     for said in [
@@ -622,6 +629,11 @@ fn arguments_that_name_data_are_listed_and_mistakes_in_them_are_said() {
         for argument in ["data=emoji-scenes", "labels=", "split="] {
             assert!(help.contains(&format!("\n  {argument}")), "{name} has no {argument}:\n{help}");
         }
+        // What an empty one does.
+        for argument in ["labels=", "split="] {
+            let line = help.lines().find(|line| line.trim_start().starts_with(argument)).unwrap();
+            assert!(line.trim_start().starts_with(&format!("{argument} ")) && line.contains("empty takes"), "{line}");
+        }
     }
     let refused = |arguments: &[&str]| refused(f, "cam.rhai", arguments);
     for (arguments, said) in [
@@ -637,5 +649,8 @@ fn arguments_that_name_data_are_listed_and_mistakes_in_them_are_said() {
     ] {
         let error = refused(arguments);
         assert!(error.contains(said), "{arguments:?}: {error}");
+        // Where the script asks for it, without a line of a library.
+        assert!(error.contains("cpsd::argument") && error.contains("cam.rhai:"), "{arguments:?}: {error}");
+        assert!(error.contains(": arg(\"") && !error.contains("stdlib/"), "{arguments:?}: {error}");
     }
 }

@@ -318,6 +318,35 @@ fn students_have_the_callbacks_of_one_training() {
 }
 
 #[test]
+fn students_have_the_names_that_they_are_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = session(folder.path());
+    run(&mut session, SMALL);
+    run(&mut session, "o.epochs = 1; let one = train_teacher(data, data.train.names, o);");
+    let mut names = |list: &str, options: &str| {
+        let code = format!(
+            "plan(|| distill_all(data, {list}, o + #{{{options}}}), #{{timing: false}}).table.column(\"name\")"
+        );
+        eval(&mut session, &code).into_typed_array::<String>().unwrap()
+    };
+    let list = "[#{name: \"SD\", teachers: one}, [one, one]]";
+    assert_eq!(names(list, ""), ["SD", "student 2/2"]);
+    assert_eq!(names(list, "name: \"study\""), ["study, SD", "study, student 2/2"]);
+    assert_eq!(names("[#{teachers: one}]", ""), ["student 1/1"]);
+    // In the store too, and the name is no part of the run.
+    holds(
+        &mut session,
+        "let of = |list| distill_all(data, list, o)[0];
+         let named = of.call([#{name: \"SD\", teachers: [one]}]);
+         named.id == of.call([one]).id && runs().filter(col(\"id\") == named.id).column(\"name\") == [\"SD\"]",
+    );
+    holds(&mut session, "of.call([#{name: \"+ SD\", teachers: one}]); runs().column(\"name\").contains(\"+ SD\")");
+    fails(&mut session, "of.call([#{nam: \"SD\", teachers: one}])", "unknown key of a student \"nam\"");
+    fails(&mut session, "of.call([#{name: \"SD\"}])", "the map of a student has no teachers");
+    fails(&mut session, "of.call([#{name: 3, teachers: one}])", "the name of a student must be a text");
+}
+
+#[test]
 fn students_teach_one_another() {
     let folder = tempfile::tempdir().unwrap();
     let mut session = session(folder.path());

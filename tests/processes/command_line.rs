@@ -410,9 +410,24 @@ fn files_and_standard_input_are_run_without_a_command() {
         let done = cpsd(f, &[word, "k=1"]);
         assert_eq!((done.status.code(), err(&done).as_str()), (Some(2), said));
     }
-    let line = cpsd(f, &["-e", "1 + 1"]);
-    let said = "cpsd: there is no option -e; cpsd eval CODE evaluates a line of code\n";
-    assert_eq!((line.status.code(), err(&line).as_str()), (Some(2), said));
+    for (option, words) in [
+        ("-e", &["-e", "1 + 1"][..]),
+        ("-e", &["-e", "-q", "1 + 1"]),
+        ("-e", &["-q", "-e", "1 + 1"]),
+        ("-e", &["-qe", "1 + 1"]),
+        ("-e", &["-e1+1"]),
+        ("-e", &["-e"]),
+        ("-c", &["--runs", "r", "-c", "1 + 1"]),
+        ("--eval", &["--eval=1 + 1"]),
+        ("--command", &["--command", "1 + 1", "script"]),
+    ] {
+        let line = cpsd(f, words);
+        let said = format!("cpsd: there is no option {option}; cpsd eval CODE evaluates a line of code\n");
+        assert_eq!((line.status.code(), err(&line)), (Some(2), said), "{words:?}");
+    }
+    // What stands behind a command is the command's.
+    let line = cpsd(f, &["eval", "-1 + 1"]);
+    assert_eq!((line.status.code(), out(&line).as_str()), (Some(0), "0\n"));
     let missing = cpsd(f, &["missing.rhai"]);
     assert!(missing.status.code() == Some(2) && err(&missing).contains("missing.rhai"), "{}", err(&missing));
 }

@@ -55,3 +55,25 @@ fn in_a_pipe_there_are_our_own_lines_alone() {
     assert_eq!(others, [""; 0], "{said}");
     assert!(said.lines().count() >= 8, "{said}");
 }
+
+#[test]
+fn a_warning_of_partitions_is_said_once_for_a_text() {
+    let code = r#"
+let c = cooccurrence(label_table(tensor([[1, 1, 0], [1, 1, 0], [0, 0, 1]]), ["a", "b", "c"]));
+let at = |p| spectral_partition(affinity(c, "co"), 2, #{seed: p.seed}).k;
+sweep(#{seed: [0, 1, 2]}, at);
+wait(spawn(|| spectral_partition(affinity(c, "co"), 2).k));
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    let said = |arguments: &[&str]| {
+        let output = Command::new(CPSD).args(arguments).current_dir(folder.path()).output().unwrap();
+        assert!(output.status.success(), "{}", err(&output));
+        err(&output)
+    };
+    let once = said(&["eval", code]);
+    assert_eq!(once.matches("label \"c\" has no neighbour in the graph").count(), 1, "{once}");
+    // Each run of a script says it.
+    std::fs::write(folder.path().join("x.rhai"), format!("let n = arg(\"n\", 0);\n{code}")).unwrap();
+    let twice = said(&["script", "--multirun", "x.rhai", "n=1,2"]);
+    assert_eq!(twice.matches("label \"c\" has no neighbour in the graph").count(), 2, "{twice}");
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::downloaded::named;
-use super::folder_splits::{Named, Splits, splits_file};
+use super::folder_splits::{Named, Splits, splits_file, unused};
 use super::held_out::Share;
 use super::missing::{Missing, some};
 use super::{DatasetKind, OnBadImage, Request, folder_pictures, need_root};
@@ -86,6 +86,13 @@ fn open(request: &Request) -> Result<Vec<(String, Dataset)>> {
         (None, Some(_)) => Vec::new(),
         (None, None) => own_splits(&file, &options.labels)?.into_iter().map(|(split, of)| (split.into(), of)).collect(),
     };
+    if splits.is_empty()
+        && division.is_none()
+        && options.labels.split.is_none()
+        && let Some(line) = unused(root, &file, &paths)
+    {
+        console::log(&line);
+    }
     let all = Dataset::new("folder", "all", labels, Arc::new(Files::new(root, paths)))?;
     let divides = division.map(|division| division.shown(&shown));
     let own = Own::of(&all, splits, divides.as_deref().unwrap_or(if file == root { "the folder" } else { &shown }))?;

@@ -1,7 +1,8 @@
 //! The fixed division of a folder's pictures into splits, which the option `splits` names.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::folder::FolderOptions;
@@ -132,6 +133,32 @@ impl Named {
 pub fn splits_file(root: &Path, options: &FolderOptions) -> Option<PathBuf> {
     let path = root.join(options.splits.as_ref()?);
     path.is_file().then_some(path)
+}
+
+/// A sentence about what would divide the pictures if the option `splits` named it: a table called split beside the labels, or folders called as splits. Of a
+/// column the reader of the labels says so.
+pub fn unused(root: &Path, file: &Path, paths: &[PathBuf]) -> Option<String> {
+    let is_division = |path: &PathBuf| {
+        let named = |stem: &OsStr| ["split", "splits"].iter().any(|name| stem.eq_ignore_ascii_case(name));
+        path != file && path.file_stem().is_some_and(named)
+    };
+    let table = label_files(root).into_iter().find(is_division).and_then(|path| name_of(&path));
+    let folders: BTreeSet<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
+    let splits: BTreeSet<String> = folders.iter().filter_map(|folder| folder_split(&folder.join("picture"))).collect();
+    let (what, name) = match table {
+        Some(table) => (format!("{table}, beside the labels, divides"), table),
+        None if splits.len() > 1 => {
+            let splits: Vec<String> = splits.into_iter().collect();
+            (
+                format!("the pictures' folders {} divide", some(&splits[..splits.len().min(FEW)], splits.len())),
+                "folders".into(),
+            )
+        }
+        None => return None,
+    };
+    Some(format!(
+        "dataset \"folder\": val and test are shares of all pictures; {what} them where that is asked for: splits: \"{name}\", of an experiment split={name}"
+    ))
 }
 
 fn name_of(path: &Path) -> Option<String> {

@@ -1,6 +1,5 @@
 //! `spectral_partition`: k tasks from the label graph.
 
-use crate::activity::console;
 use crate::error::Result;
 use crate::graph::{self, Affinity, Partition, PartitionOptions};
 use crate::primitives::parameters::TaskCount;
@@ -33,7 +32,7 @@ fn spectral_partition(call: &Call, affinity: Affinity, k: TaskCount, options: Pa
     let partition = graph::spectral_partition(&affinity, k.of(affinity.len(), call)?, &options)?;
     for warning in partition.warnings() {
         let of = partition.branch().map_or(String::new(), |branch| format!("partition on \"{}\": ", branch.name()));
-        console::log(&format!("warning: {of}{warning}"));
+        call.host.asking().log_once(&format!("warning: {of}{warning}"));
     }
     Ok(partition)
 }
