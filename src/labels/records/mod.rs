@@ -192,6 +192,8 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
     let mut builder = PairBuilder::new();
     let mut unsure = 0_u64;
     let mut taken = truth::Taken::default();
+    // Where the sample holds no list in a text, a later cell may be one.
+    let undecided = !layout.decided && (layout.lists || matches!(cells, Cells::Split(_)));
     while let Some(place) = records.next()? {
         let Some(image_name) = image_of(source, &records, columns.len(), place)? else { continue };
         let image = builder.image(&image_name)?;
@@ -228,12 +230,25 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
             }
             builder.entry(image, label, entry, place)
         };
+        let not_a_list = |text: &str| {
+            let message = cells::not_a_list(&source.names()[columns[1]], text);
+            source.error(Some(place), message).with_help("option separator: \"\" keeps cells whole, as names of labels")
+        };
         let items = match field {
             Field::List(items) => items,
-            Field::Text(text) if *cells != Cells::One => cells.split(text).ok_or_else(|| {
-                let message = format!("expected a list of labels, for example ['cat', 'dog']; got \"{text}\"");
-                source.error(Some(place), message)
-            })?,
+            Field::Text(text) if undecided && cells::missing_bracket(trimmed(text)).is_some() => {
+                return Err(not_a_list(text));
+            }
+            Field::Text(text) if undecided && !layout.lists && cells::is_plainly_list(trimmed(text)) => {
+                let message = format!(
+                    "column \"{}\" holds a list of labels here and labels without brackets before; got \"{text}\"",
+                    source.names()[columns[1]]
+                );
+                return Err(source
+                    .error(Some(place), message)
+                    .with_help("option separator: \"[]\" reads lists, \"\" keeps cells whole"));
+            }
+            Field::Text(text) if *cells != Cells::One => cells.split(text).ok_or_else(|| not_a_list(text))?,
             field => {
                 let label = name_of(source, place, field)?;
                 if !label.is_empty() {
