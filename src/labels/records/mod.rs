@@ -215,7 +215,10 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
                 let truth = Truth::of(&records.field(2)?).map_err(|came| {
                     source.error(Some(place), format!("column \"{name}\" must be 1, 0 or -1; got {came}"))
                 })?;
-                (policy.apply(truth, &mut taken).ok_or_else(|| truth::undecided(source, place, name, truth))?, true)
+                let Some(entry) = policy.apply(truth, &mut taken) else {
+                    return Err(truth::undecided(source, place, name, truth, &records.field(2)?));
+                };
+                (entry, true)
             }
             Some((_, columns::Value::Confidence)) => {
                 let sure =
@@ -309,16 +312,18 @@ fn read_flags<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> 
             Field::List(items) => Some(items),
             _ => None,
         };
+        let flags = flags.filter(|flags| flags.len() == width);
         let truths = flags
-            .filter(|flags| flags.len() == width)
+            .as_ref()
             .and_then(|flags| flags.iter().map(|flag| Truth::of(&Field::Text(flag)).ok()).collect::<Option<Vec<_>>>());
-        let truths = truths.ok_or_else(|| {
+        let (flags, truths) = flags.zip(truths).ok_or_else(|| {
             source.error(Some(place), format!("column \"{name}\" must hold {width} flags of 0 and 1 in every row"))
         })?;
-        let entry = |&truth: &Truth| {
-            policy.apply(truth, &mut taken).ok_or_else(|| truth::undecided(source, place, name, truth))
+        let entry = |(flag, &truth): (&String, &Truth)| {
+            let undecided = || truth::undecided(source, place, name, truth, &Field::Text(flag));
+            policy.apply(truth, &mut taken).ok_or_else(undecided)
         };
-        let entries = truths.iter().map(entry).collect::<Result<Vec<_>>>()?;
+        let entries = flags.iter().zip(&truths).map(entry).collect::<Result<Vec<_>>>()?;
         let of = |wanted| (0..width as u32).filter(|&label| entries[label as usize] == wanted).collect::<Vec<u32>>();
         images.push(image.into_owned());
         present.push(of(Entry::Present));
@@ -369,10 +374,11 @@ fn read_wide<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> R
                     "option labels names the columns that are labels; option label the one whose cells are labels",
                 )
             })?;
-            match policy.apply(truth, &mut taken).ok_or_else(|| truth::undecided(source, place, name, truth))? {
-                Entry::Present => indices.push(label as u32),
-                Entry::Unknown => unknown.push((images.len(), label as u32)),
-                Entry::Absent => {}
+            match policy.apply(truth, &mut taken) {
+                Some(Entry::Present) => indices.push(label as u32),
+                Some(Entry::Unknown) => unknown.push((images.len(), label as u32)),
+                Some(Entry::Absent) => {}
+                None => return Err(truth::undecided(source, place, name, truth, &records.field(label + 1)?)),
             }
         }
         images.push(image.into_owned());
