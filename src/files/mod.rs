@@ -24,7 +24,7 @@ mod writing;
 
 use std::path::Path;
 
-pub use reading::{entries, list, open, read, read_text, without_mark};
+pub use reading::{entries, list, no_file, open, read, read_text, without_mark};
 pub use stoppable::Stoppable;
 pub use writing::{create_folders, sync_folder, write, write_whole, write_with};
 

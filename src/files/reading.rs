@@ -56,6 +56,17 @@ pub fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
+/// Why nothing at a path that a script names can be read as a file: it is absent, a folder, a device.
+pub fn no_file(path: &Path) -> Error {
+    if let Err(refused) = policy::check_read(path) {
+        return refused;
+    }
+    match std::fs::metadata(path) {
+        Ok(found) => not_regular(path, found.is_dir()),
+        Err(e) => Error::io(path, e),
+    }
+}
+
 pub(super) fn open_regular(path: &Path) -> Result<File> {
     let mut options = File::options();
     options.read(true);
@@ -156,6 +167,10 @@ mod tests {
             assert!(read(path).unwrap_err().message.ends_with("this is not a regular file"), "{}", path.display());
         }
         assert!(read(folder.path()).unwrap_err().message.ends_with("this is a folder, not a file"));
+        let why = |path: &Path| no_file(path).message;
+        assert!(why(folder.path()).ends_with("this is a folder, not a file"));
+        assert!(why(&fifo).ends_with("this is not a regular file"));
+        assert!(why(&folder.path().join("absent.png")).ends_with("there is no such file"));
     }
 
     #[test]

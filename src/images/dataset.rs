@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use crate::activity;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result, counted};
+use crate::files;
 use crate::images::picture::Picture;
 use crate::images::source::{Cached, Files, PictureSource, Taken};
 use crate::labels::LabelTable;
@@ -103,11 +104,11 @@ impl Dataset {
         Ok((self.take(kept)?, read.into_iter().flatten().collect()))
     }
 
-    /// Picture files without labels, to predict on. Errors: a missing file, with the nearest that is there.
+    /// Picture files without labels, to predict on. Errors: a missing file, with the nearest that is there; a folder or device.
     pub fn of_files(paths: &[String], labels: &[String]) -> Result<Self> {
         let files: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
-        if let Some(missing) = files.iter().find(|p| !p.is_file()) {
-            return Err(Error::missing(missing));
+        if let Some(path) = files.iter().find(|p| !p.is_file()) {
+            return Err(files::no_file(path));
         }
         let table = LabelTable::from_lists(labels.to_vec(), paths.to_vec(), &vec![vec![]; paths.len()])?;
         Dataset::new("files", "all", table, Arc::new(Files::new("", files)))

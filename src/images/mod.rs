@@ -3,6 +3,7 @@
 //! | part | file |
 //! |---|---|
 //! | RGB pixels, from picture files, to JPEG and PNG | `picture` |
+//! | what decoders say, in plain words | `decoder_error` |
 //! | one view of a picture from (seed, view, image) | `augment`, `augment_options`, `fixed_crops` |
 //! | its steps after the crop | `operation`, `fill`, `randaugment`, `randaugment_uda` |
 //! | the same steps on a batch, on its tensor's device | `augment_tensors` |
@@ -23,6 +24,7 @@ mod batches;
 mod dataset;
 mod dataset_spec;
 mod datasets;
+mod decoder_error;
 mod fill;
 mod fixed_crops;
 mod made_views;

@@ -14,6 +14,7 @@ use image::{
     ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageReader,
 };
 
+use super::decoder_error;
 use super::fixed_crops::Rectangle;
 use crate::activity::aside::aside;
 use crate::activity::interrupt;
@@ -114,7 +115,11 @@ impl Picture {
     pub fn crop_resize(&self, crop: Crop, width: u32, height: u32) -> Result<Vec<u8>> {
         // The resizer keeps its buffers between calls.
         thread_local!(static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new()));
-        let failed = |cause: String| Error::argument(format!("cannot resize {crop:?} to {width}×{height}: {cause}"));
+        let failed = |cause: String| {
+            let Crop { left, top, width: wide, height: high } = crop;
+            let part = format!("the part of {wide}×{high} pixels from ({left}, {top})");
+            Error::argument(format!("cannot resize {part} to {width}×{height}: {cause}"))
+        };
         let source = ImageRef::new(self.width, self.height, &self.rgb, PixelType::U8x3)
             .map_err(|cause| failed(cause.to_string()))?;
         let mut target = Image::new(width, height, PixelType::U8x3);
@@ -135,7 +140,10 @@ impl Picture {
         let Rectangle { left, top, width, height } = part;
         let reaches = |from: u32, length: u32, whole: u32| from.checked_add(length).is_none_or(|end| end > whole);
         if reaches(left, width, self.width) || reaches(top, height, self.height) {
-            return Err(Error::argument(format!("{part:?} is not inside a picture of {}×{}", self.width, self.height)));
+            return Err(Error::argument(format!(
+                "the part of {width}×{height} pixels from ({left}, {top}) is not inside a picture of {}×{}",
+                self.width, self.height
+            )));
         }
         let row = self.width as usize * 3;
         let columns = left as usize * 3..(left + width) as usize * 3;
@@ -209,21 +217,12 @@ fn upright(
         Ok(Some((width, height, rgb)))
     };
     std::panic::catch_unwind(AssertUnwindSafe(rgb))
-        .unwrap_or_else(|_| Err(format!("the decoder for {format:?} failed on it").into()))
+        .unwrap_or_else(|_| Err(format!("the decoder of {} failed on it", decoder_error::format_name(format)).into()))
 }
 
 /// The upright picture; None if it has more than `most` bytes.
 fn decoded(reader: impl BufRead + Seek, format: ImageFormat, most: u64) -> Result<Option<DynamicImage>, Undecoded> {
-    let explain = |cause: ImageError| match cause {
-        ImageError::Limits(_) => too_large(MOST_BYTES),
-        ImageError::IoError(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => {
-            "the file is cut short".into()
-        }
-        other => match other.to_string() {
-            text if text.to_lowercase().contains("unexpected end of file") => "the file is cut short".into(),
-            text => text,
-        },
-    };
+    let explain = |cause: ImageError| decoder_error::reason(&cause, format).unwrap_or_else(|| too_large(MOST_BYTES));
     let mut reader = ImageReader::with_format(reader, format);
     let mut limits = image::Limits::default();
     limits.max_alloc = Some(MOST_BYTES);
@@ -369,6 +368,8 @@ mod tests {
         }
         let error = Picture::decode(b"nothing of the kind", "a.gif").unwrap_err();
         assert!(error.message.ends_with("GIF or TIFF, found none of them"), "{}", error.message);
+        let error = Picture::open("/dev/null").unwrap_err();
+        assert!(error.message.ends_with("this is not a regular file"), "{}", error.message);
         let error = Picture::open("no/such/picture.jpg").unwrap_err();
         assert!(error.message.starts_with("no/such/picture.jpg"), "{}", error.message);
     }

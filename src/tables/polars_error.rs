@@ -52,6 +52,12 @@ fn translated(text: &str) -> Option<String> {
             let values = behind("values: ").map_or(String::new(), |values| format!(", as {values}"));
             format!("{}{place} cannot become {}{values}", kinds(from), kinds(to))
         }
+        // could not parse `9e` as dtype `i64` at column 'b' (column number 2)
+        [value, kind, ..] if text.starts_with("could not parse ") => {
+            let column = text.split_once("at column '").and_then(|(_, rest)| rest.rsplit_once("' (column number"));
+            let place = column.map_or(String::new(), |(name, _)| format!("column \"{name}\": "));
+            format!("{place}\"{value}\" cannot become {}", kinds(kind))
+        }
         _ if text.starts_with("casting from ") => {
             let (from, to) = text.strip_prefix("casting from ")?.strip_suffix(" not supported")?.split_once(" to ")?;
             format!("{} cannot become {}", kinds(from), kinds(to))
@@ -121,6 +127,10 @@ mod tests {
             (
                 "conversion from `str` to `i64` failed in column 'n' for 1 out of 2 values: [\"a\"]",
                 "text of column \"n\" cannot become whole numbers, as [\"a\"]",
+            ),
+            (
+                "could not parse `9e` as dtype `i64` at column 'b' (column number 2)",
+                "column \"b\": \"9e\" cannot become whole numbers",
             ),
             ("cannot compare string with numeric type (i64)", "text cannot be compared with numbers; cast one of them"),
             ("`sum` operation not supported for dtype `str`", "sum does not take text"),

@@ -87,7 +87,8 @@ impl Table {
     /// Reads CSV with a header; the types of the columns are inferred from all rows. A column in which digits begin with a
     /// zero (000005) is text, so that names keep their zeros.
     ///
-    /// Errors name the file and, where there is one, the line: not UTF-8, an open quote, a row of another length.
+    /// Errors name the file and, where there is one, the line: not UTF-8, an open quote, a row of another length, an integer of
+    /// more than 64 bits in a column of integers.
     pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
         let path = path.as_ref();
         let text = TextFile::read(path)?;
@@ -124,7 +125,10 @@ impl Table {
         if rows == 0 {
             return Ok(Table::of(frame));
         }
-        let failed = |e| polars_error(path.display(), e).about_file(path);
+        let failed = |e| match too_large(&csv, &schema) {
+            Ok(None) => polars_error(path.display(), e).about_file(path),
+            Ok(Some(error)) | Err(error) => error,
+        };
         let mut begin = 0;
         for end in ends.into_iter().chain([csv.text().len()]) {
             interrupt::check()?;
@@ -162,6 +166,33 @@ impl Table {
         let read: Vec<String> = read.iter().map(|(name, _)| name.clone()).collect();
         Ok(Table::of(file.read(&read, 0, file.height())?))
     }
+}
+
+/// The error for the first integer of a column of integers that 64 bits do not hold, which polars names without its line. Errors: those
+/// of reading the records.
+fn too_large(csv: &CsvFile<'_>, schema: &Schema) -> Result<Option<Error>> {
+    let columns: Vec<(usize, &str)> = (schema.iter().enumerate())
+        .filter(|(_, (_, kind))| **kind == DataType::Int64)
+        .map(|(column, (name, _))| (column, name.as_str()))
+        .collect();
+    let mut records = csv.records();
+    records.header("a line of column names")?;
+    while let Some(line) = records.next()? {
+        for (column, name) in &columns {
+            let field = records.field(*column).trim();
+            let digits = field.strip_prefix(['-', '+']).unwrap_or(field);
+            if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) || field.parse::<i64>().is_ok() {
+                continue;
+            }
+            let (beyond, limit) =
+                if field.starts_with('-') { ("below the least", i64::MIN) } else { ("above the largest", i64::MAX) };
+            let what = format!("column \"{name}\" holds {field}, which is {beyond} integer, {limit}");
+            return Ok(Some(records.at(line, what).with_help(
+                "a decimal point in one of its cells makes the column numbers with one, a letter makes it text",
+            )));
+        }
+    }
+    Ok(None)
 }
 
 /// A text as [`Table::guarded`] has it: with an apostrophe where a spreadsheet would take it for a formula.
@@ -279,6 +310,14 @@ mod tests {
         assert!(error(b"a,b\n1,2,3\n").ends_with("x.csv, line 2: expected 2 fields; got 3"));
         assert!(error(b"a,b\n1,\"2\n3,4\n").ends_with("x.csv, line 2: a quote is not closed"));
         assert!(error(b"a,b\n1,\xff\n").ends_with("x.csv, line 2: not UTF-8 text"));
+        assert!(
+            error(b"a,b\n1,2\n\n3,99999999999999999999\n")
+                .ends_with("x.csv, line 4: column \"b\" holds 99999999999999999999, which is above the largest integer, 9223372036854775807")
+        );
+        assert!(
+            error(b"a;b\n-9223372036854775809;2\n")
+                .contains("x.csv, line 2: column \"a\" holds -9223372036854775809, which is below")
+        );
         assert!(error(b"").contains("is empty"));
         assert!(error(b"a,a\n1,2\n").ends_with("column \"a\" appears twice"));
         std::fs::write(&path, b"PAR1 and no more").unwrap();

@@ -127,6 +127,10 @@ fn csv_wide_refuses() {
         error_of("x.csv", "image,cat\n1,\n2,1\n"),
         "x.csv, line 2: column \"cat\" is empty, which can be read in several ways"
     );
+    assert_eq!(
+        error_of("x.csv", "image,cat\n1,1\n2, nan\n"),
+        "x.csv, line 3: column \"cat\" holds nan, which can be read in several ways"
+    );
     assert_eq!(error_of("x.csv", "image,cat\n1,yes\n"), "x.csv, line 2: column \"cat\" must be 0 or 1; got \"yes\"");
     assert_eq!(
         error_of("x.csv", "image,cat\n1,1\n1,0\n"),

@@ -232,6 +232,31 @@ fn refusals_name_the_option_that_helps() {
 }
 
 #[test]
+fn half_a_list_is_no_label() {
+    let (message, help) = refused("image,labels\na,\"[1, 2\"\nb,3\n", json!({}));
+    assert_eq!(message, "x.csv, line 2: the list of labels in column \"labels\" lacks its \"]\"; got \"[1, 2\"");
+    assert!(help.contains("separator: \"\""), "{help}");
+    let (message, _) = refused("image,labels\na,3\nb,\"1, 2]\"\n", json!({}));
+    assert_eq!(message, "x.csv, line 3: the list of labels in column \"labels\" lacks its \"[\"; got \"1, 2]\"");
+    // Beside whole lists, and behind the rows that decide.
+    let (message, _) = refused("image,labels\na,\"[1, 2]\"\nb,3]\n", json!({}));
+    assert!(message.starts_with("x.csv, line 3: the list of labels"), "{message}");
+    for (cell, said) in [("[1, 2", "lacks its \"]\""), ("[1, 2]", "holds a list of labels here")] {
+        let many: String = (0..2_500).map(|i| format!("{i},\"1, 2\"\n")).collect();
+        let (message, _) = refused(&format!("image,labels\n{many}x,\"{cell}\"\n"), json!({}));
+        assert!(message.starts_with("x.csv, line 2502: ") && message.contains(said), "{message}");
+    }
+    // Names of labels with brackets, and an option that keeps cells whole.
+    let folder = tempfile::tempdir().unwrap();
+    let of = |content: &str, given: Value| {
+        load(&put(folder.path(), "x.csv", content), &options(given)).unwrap().labels().to_vec()
+    };
+    assert_eq!(of("image,label\na,cat [wild]\nb,[wild] dog\n", json!({})), ["[wild] dog", "cat [wild]"]);
+    assert_eq!(of("image,label\na,[\nb,]\n", json!({})), ["[", "]"]);
+    assert_eq!(of("image,labels\na,\"[1, 2\"\n", json!({"separator": ""})), ["[1, 2"]);
+}
+
+#[test]
 fn parquet_lists_and_types() {
     use polars::prelude::*;
     let folder = tempfile::tempdir().unwrap();

@@ -75,6 +75,27 @@ fn malformed_files_are_errors() {
 }
 
 #[test]
+fn what_decoders_say_has_no_names_of_types() {
+    let said = |bytes: &[u8]| Picture::decode(bytes, "a").map(|_| ()).unwrap_err().message;
+    // The checksum of IHDR.
+    let mut png = written(ImageFormat::Png);
+    png[29] ^= 0x55;
+    let message = said(&png);
+    assert!(message.starts_with("a: not a readable picture: the PNG is broken: CRC error"), "{message}");
+    assert!(message.ends_with("while decoding IHDR chunk"), "{message}");
+    for at in 8..png.len() {
+        let mut bent = written(ImageFormat::Png);
+        bent[at] ^= 0x55;
+        let message = Picture::decode(&bent, "a").map_or_else(|error| error.message, |_| String::new());
+        assert!(!message.contains("ChunkType") && !message.contains("Format error"), "{message}");
+    }
+    // An unknown compression of a BMP file.
+    let mut bmp = written(ImageFormat::Bmp);
+    bmp[30] = 99;
+    assert!(said(&bmp).starts_with("a: not a readable picture: the BMP is broken: unknown"), "{}", said(&bmp));
+}
+
+#[test]
 fn a_header_that_claims_a_huge_picture_is_refused() {
     // 60,000 × 60,000 pixels: the header of a BMP file.
     let mut bmp = written(ImageFormat::Bmp);

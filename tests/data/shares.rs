@@ -223,6 +223,9 @@ fn missing_pictures_are_counted_and_the_nearest_file_is_named() {
     (0..12).for_each(|i| drop(std::fs::remove_file(place.path().join(format!("p/train_{i}.jpg")))));
     let error = open_with("folder", &request).map(|_| ()).unwrap_err();
     assert!(error.message.starts_with("all 12 pictures of dataset \"folder\""), "{}", error.message);
+    std::fs::create_dir(place.path().join("p/train_0.jpg")).unwrap();
+    let error = open_with("folder", &request).map(|_| ()).unwrap_err();
+    assert!(error.message.ends_with("p/train_0.jpg is a folder, not a file"), "{}", error.message);
 }
 
 #[test]

@@ -44,8 +44,17 @@ impl<'a> Missing<'a> {
             (n, all) if n == all => format!("all {all} pictures of {what} are missing"),
             (n, all) => format!("{n} of the {all} pictures of {what} are missing"),
         };
-        let near = nearest_file(&path).map_or(String::new(), |near| format!("; the nearest there is \"{near}\""));
-        Some(Error::data(format!("{of}: there is no {}{near}", path.display())))
+        let shown = path.display();
+        // The name is there, and is not that of a file.
+        let first = match path.metadata() {
+            Ok(found) if found.is_dir() => format!("{shown} is a folder, not a file"),
+            Ok(_) => format!("{shown} is not a regular file"),
+            Err(_) => {
+                let near = nearest_file(&path).map(|near| format!("; the nearest there is \"{near}\""));
+                format!("there is no {shown}{}", near.unwrap_or_default())
+            }
+        };
+        Some(Error::data(format!("{of}: {first}")))
     }
 
     /// The positions of the pictures that are there. Logs how many of `what` are left out, and the first few.

@@ -48,7 +48,9 @@ struct Row<'a> {
 ///
 /// Where every line has a tab, tabs separate, and names may hold blanks. What follows each image may also be one list in
 /// brackets. Otherwise blanks separate.
-fn rows_of<'a>(text: &'a TextFile, options: &LoadOptions) -> Vec<Row<'a>> {
+///
+/// Errors: a list that lacks a bracket; a line without a list, where others have one.
+fn rows_of<'a>(text: &'a TextFile, options: &LoadOptions) -> Result<Vec<Row<'a>>> {
     let path = text.path.display();
     let mut tabs = 0;
     // An image without labels needs no tab behind it.
@@ -66,6 +68,9 @@ fn rows_of<'a>(text: &'a TextFile, options: &LoadOptions) -> Vec<Row<'a>> {
     let mut filled = parts.iter().map(|(_, _, rest)| *rest).filter(|rest| !rest.is_empty()).peekable();
     let lists =
         options.separator.is_none() && filled.peek().is_some() && filled.all(|rest| cells::list(rest).is_some());
+    if !lists && options.separator.is_none() {
+        all_or_no_lists(text, &parts)?;
+    }
     if lists {
         console::log(&format!("{path}: behind the images are lists of labels (separator: \"\" keeps them whole)"));
     }
@@ -99,13 +104,31 @@ fn rows_of<'a>(text: &'a TextFile, options: &LoadOptions) -> Vec<Row<'a>> {
             ));
         }
     }
-    rows
+    Ok(rows)
+}
+
+/// Errors: a list among lines without one, where blanks and commas would cut it into parts with brackets.
+fn all_or_no_lists(text: &TextFile, parts: &[(usize, String, &str)]) -> Result<()> {
+    let help = "option separator: \"\" takes brackets for a part of labels' names";
+    for (line, _, rest) in parts {
+        if let Some(bracket) = cells::missing_bracket(rest) {
+            let what = format!("the list of labels lacks its \"{bracket}\"; got \"{rest}\"");
+            return Err(text.at(*line, what).with_help(help));
+        }
+    }
+    let Some((first, ..)) = parts.iter().find(|(_, _, rest)| cells::is_plainly_list(rest)) else { return Ok(()) };
+    let Some((line, _, rest)) = parts.iter().find(|(_, _, rest)| !rest.is_empty() && cells::list(rest).is_none())
+    else {
+        return Ok(());
+    };
+    let what = format!("line {first} has a list of labels in brackets, so every line must; got \"{rest}\"");
+    Err(text.at(*line, what).with_help(help))
 }
 
 fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     let path = &probe.path;
     let text = probe.text(options)?;
-    let mut rows = rows_of(text, options);
+    let mut rows = rows_of(text, options)?;
     if let Some(separator) = separator(text, &rows, options) {
         for row in &mut rows {
             let parts = row.labels.iter().flat_map(|word| word.split(separator.as_str()));
@@ -326,5 +349,13 @@ mod tests {
         // One label per line may be pairs.
         assert_eq!(written(&[("t.txt", "1.jpg sky\n1.jpg sea\n")]).unwrap().row(0), &[0_u32, 1]);
         assert!(of(&[("t.txt", "1.jpg\n2.jpg\n")]).contains("none has a label"));
+        assert!(
+            of(&[("t.txt", "1.jpg [a, b]\n2.jpg [a, b\n")])
+                .contains("t.txt, line 2: the list of labels lacks its \"]\"; got \"[a, b\"")
+        );
+        assert!(
+            of(&[("t.txt", "1.jpg a\n2.jpg [a, b]\n")])
+                .contains("line 1: line 2 has a list of labels in brackets, so every line must; got \"a\"")
+        );
     }
 }

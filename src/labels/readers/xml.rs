@@ -58,9 +58,9 @@ fn declared(bytes: &[u8]) -> Option<String> {
     other.then_some(name)
 }
 
-/// Errors: text that is not well-formed XML, that declares entities, or that exceeds a limit.
+/// Errors: text that is not well-formed XML, that declares entities, or that exceeds a limit; a reference to no character.
 pub fn parse(text: &str) -> Result<Document<'_>, Fault> {
-    if let Some((at, what)) = bomb(text) {
+    if let Some((at, what)) = bomb(text).or_else(|| no_character(text)) {
         return Err((1 + text[..at].matches('\n').count(), what));
     }
     let options = ParsingOptions { allow_dtd: true, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
@@ -102,6 +102,43 @@ fn bomb(text: &str) -> Option<(usize, String)> {
         attributes > MOST_ATTRIBUTES
     });
     many.map(|at| (at, format!("expected at most {MOST_ATTRIBUTES} attributes in a tag")))
+}
+
+/// Finds a reference by a number that no character has: roxmltree takes some of them for U+FFFD.
+fn no_character(text: &str) -> Option<(usize, String)> {
+    // What stands between these is no reference.
+    const VERBATIM: [(&str, &str); 3] = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>")];
+    if !text.contains("&#") {
+        return None;
+    }
+    let mut at = 0;
+    while let Some(next) = text[at..].find(['<', '&']) {
+        at += next;
+        let rest = &text[at..];
+        if let Some((open, close)) = VERBATIM.iter().find(|(open, _)| rest.starts_with(open)) {
+            at += open.len() + rest[open.len()..].find(close)? + close.len();
+            continue;
+        }
+        let inside = rest.strip_prefix("&#").unwrap_or("");
+        let end = inside.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(inside.len());
+        let reference = &inside[..end];
+        if inside[end..].starts_with(';') && is_no_character(reference) {
+            return Some((at, format!("&#{reference}; stands for no character")));
+        }
+        at += 1;
+    }
+    None
+}
+
+/// Whether the number of a reference, as `233` or `xE9`, is that of no character which XML may have.
+fn is_no_character(reference: &str) -> bool {
+    let (digits, radix) = reference.strip_prefix('x').map_or((reference, 10), |digits| (digits, 16));
+    if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
+        // The parser says that it is no reference.
+        return false;
+    }
+    let character = u32::from_str_radix(digits, radix).ok().and_then(char::from_u32);
+    character.is_none_or(|c| c < ' ' && !matches!(c, '\t' | '\n' | '\r') || matches!(c, '\u{fffe}' | '\u{ffff}'))
 }
 
 fn fault(text: &str, error: &Error) -> Fault {
@@ -189,6 +226,8 @@ mod tests {
     fn references_are_characters() {
         let document = parse("<!DOCTYPE a SYSTEM 'a.dtd'>\n<a>caf&#233; &#xE9;&lt;&quot;</a>").unwrap();
         assert_eq!(text(document.root_element()), "café é<\"");
+        let document = parse("<a>&#xFFFD;&#x1F98A;<![CDATA[&#0;]]></a>").unwrap();
+        assert_eq!(text(document.root_element()), "\u{fffd}\u{1f98a}&#0;");
     }
 
     #[test]
@@ -207,6 +246,13 @@ mod tests {
         assert_eq!(fault("<a>\n<!-- x"), at(2, "a comment is not closed"));
         assert_eq!(fault("<a>\n<![CDATA[x"), at(2, "a CDATA section is not closed"));
         assert_eq!(fault("<a>\nR&B</a>"), at(2, "a & must begin a reference, as in &amp;"));
+        for none in ["&#x110000;", "&#xD800;", "&#0;", "&#xFFFF;", "&#99999999999999;", "&#8;"] {
+            let what = format!("{none} stands for no character");
+            assert_eq!(fault(&format!("<a>\n<?p &#0;?><!-- &#0; -->\n{none}</a>")), at(3, &what));
+            assert_eq!(fault(&format!("<a>\n<b k='{none}'/></a>")), at(2, &what));
+        }
+        assert_eq!(fault("<a>\n&#;</a>"), at(2, "a & must begin a reference, as in &amp;"));
+        assert_eq!(fault("<a>\n&#1</a>"), at(2, "a & must begin a reference, as in &amp;"));
         assert_eq!(fault("<a>\n&nbsp;</a>"), at(2, "the entity &nbsp; is not declared"));
         assert_eq!(fault("<a>\n<b k=1/></a>"), at(2, "not well-formed XML: expected a quote not '1'"));
     }

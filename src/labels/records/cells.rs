@@ -53,7 +53,8 @@ impl Cells {
             );
             return told(Cells::List, Some(note));
         }
-        if let Some(example) = filled.iter().filter(|value| is_bracketed(value) && list(value).is_none()).min() {
+        let broken = |value: &&&str| missing_bracket(value).is_some() || is_bracketed(value) && list(value).is_none();
+        if let Some(example) = filled.iter().filter(broken).min() {
             // Reading it gives the error, with its place.
             let note = format!("column \"{name}\" holds what looks like a list and cannot be read as one: {example}");
             return told(Cells::List, Some(note));
@@ -113,6 +114,7 @@ impl Cells {
             _ if cell.is_empty() => Some(Vec::new()),
             Cells::One => Some(vec![cell.to_string()]),
             Cells::List if cell == "set()" || cell.starts_with('[') || is_bracketed(cell) => list(cell),
+            Cells::List if missing_bracket(cell).is_some() => None,
             Cells::List => Some(vec![cell.to_string()]),
             Cells::Split(separator) if separator == " " => Some(cell.split_whitespace().map(str::to_string).collect()),
             Cells::Split(separator) => Some(
@@ -188,23 +190,53 @@ fn known_parts(cells: &[&str], separator: &str) -> Known {
     }
 }
 
+/// The brackets of lists.
+const BRACKETS: [(char, char); 3] = [('[', ']'), ('{', '}'), ('(', ')')];
+
 /// Whether a text looks like a list of Python, numpy or torch, or like an object.
 fn is_bracketed(text: &str) -> bool {
     let inside = ["array(", "tensor(", "frozenset("].iter().find_map(|start| text.strip_prefix(start)).unwrap_or(text);
-    [('[', ']'), ('{', '}'), ('(', ')')]
-        .iter()
-        .any(|(open, close)| inside.starts_with(*open) && text.ends_with([*close, ')']))
+    BRACKETS.iter().any(|(open, close)| inside.starts_with(*open) && text.ends_with([*close, ')']))
+}
+
+/// The bracket that a list lacks, as `[1, 2` and `1, 2]` do: a text with one square bracket of a pair, or a list of several quoted
+/// items or numbers but for its bracket. A bracket alone, and the smile `:)`, may be labels.
+pub fn missing_bracket(text: &str) -> Option<char> {
+    if text.chars().nth(1).is_none() {
+        return None;
+    }
+    let is_list = |text: String| list(&text).is_some_and(|items| items.len() > 1 && are_values(&text, &items));
+    BRACKETS.into_iter().find_map(|(open, close)| {
+        let square = |other: char| open == '[' && !text.contains(other);
+        if text.starts_with(open) && !text.ends_with(close) && (square(close) || is_list(format!("{text}{close}"))) {
+            return Some(close);
+        }
+        let closed = text.ends_with(close) && !text.starts_with(open);
+        (closed && (square(open) || is_list(format!("{open}{text}")))).then_some(open)
+    })
 }
 
 /// Whether the name of a label may be read as a list, as a whole one or as one that is broken.
 pub fn may_be_list(name: &str) -> bool {
-    name.starts_with('[') || is_bracketed(name) || list(name).is_some()
+    name.starts_with('[') || is_bracketed(name) || list(name).is_some() || missing_bracket(trimmed(name)).is_some()
 }
 
-/// Whether a text can hardly be the name of a label: a bracketed list of quoted items or numbers, or of nothing.
-fn is_plainly_list(text: &str) -> bool {
-    let quoted_or_number = |item: &String| item.parse::<f64>().is_ok() || text.contains(['\'', '"']);
-    text.starts_with('[') && list(text).is_some_and(|items| items.iter().all(quoted_or_number))
+/// Whether a text can hardly be the name of a label: a bracketed list of several items, of quoted ones or numbers, or of nothing.
+pub fn is_plainly_list(text: &str) -> bool {
+    text.starts_with('[') && list(text).is_some_and(|items| items.len() > 1 || are_values(text, &items))
+}
+
+/// What to say of a cell of column `name` that should be a list of labels and is none.
+pub fn not_a_list(name: &str, cell: &str) -> String {
+    match missing_bracket(trimmed(cell)) {
+        Some(bracket) => format!("the list of labels in column \"{name}\" lacks its \"{bracket}\"; got \"{cell}\""),
+        None => format!("column \"{name}\" must be a list of labels, for example ['cat', 'dog']; got \"{cell}\""),
+    }
+}
+
+/// Whether the items of a list are quoted or numbers.
+fn are_values(text: &str, items: &[String]) -> bool {
+    text.contains(['\'', '"']) || items.iter().all(|item| item.parse::<f64>().is_ok())
 }
 
 /// The items of a list as JSON, Python or numpy writes it: `["cat"]`, `['cat', 'dog']`, `['cat' 'dog']`, `{'cat'}`,
@@ -338,7 +370,11 @@ mod tests {
         assert_eq!(tell(false, false, &["['cat', 'dog']", "['cat']", "[]", ""]), (Cells::List, true));
         assert_eq!(tell(true, true, &["['cat', 'dog']", "cat"]), (Cells::List, true));
         assert_eq!(tell(true, false, &["[cat]", "dog"]), (Cells::One, false));
+        assert_eq!(tell(true, false, &["[cat, dog]", "dog"]), (Cells::List, true));
         assert_eq!(tell(true, false, &["tensor([1, 0])", "dog"]), (Cells::List, true));
+        // Half a list is read as one, which gives the error.
+        assert_eq!(tell(true, false, &["[1, 2", "3"]), (Cells::List, true));
+        assert_eq!(tell(true, false, &["1, 2]", "3"]), (Cells::List, true));
     }
 
     #[test]
@@ -373,6 +409,18 @@ mod tests {
     }
 
     #[test]
+    fn half_a_list_is_told_from_a_name() {
+        for half in ["[1, 2", "[cat", "['cat', 'd", "['cat [wild]', 'dog'", "[1, 2)"] {
+            assert_eq!(missing_bracket(half), Some(']'), "{half}");
+        }
+        assert_eq!((missing_bracket("1, 2]"), missing_bracket("cat]")), (Some('['), Some('[')));
+        assert_eq!((missing_bracket("(1, 2"), missing_bracket("'a', 'b'}")), (Some(')'), Some('{')));
+        for name in ["[1, 2]", "[wild] cat", "cat [wild]", "cat (wild)", "[", "]", ":)", "(cat", "1)", "a, b", ""] {
+            assert_eq!(missing_bracket(name), None, "{name}");
+        }
+    }
+
+    #[test]
     fn lists_as_tools_write_them() {
         let of = |text: &str| list(text);
         let items = |items: &[&str]| Some(items.iter().map(|i| i.to_string()).collect::<Vec<_>>());
@@ -396,6 +444,7 @@ mod tests {
             (None, None, None, None, None, None)
         );
         assert_eq!((Cells::List.split("a, b"), Cells::List.split("['a'")), (items(&["a, b"]), None));
+        assert_eq!((Cells::List.split("3]"), Cells::List.split("(1, 2")), (None, None));
         assert_eq!(by(" ").split(" a  b "), items(&["a", "b"]));
         assert_eq!(by("|").split("a| b||"), items(&["a", "b"]));
         assert_eq!(by(" - ").split("a - b-c"), items(&["a", "b-c"]));

@@ -192,6 +192,8 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
     let mut builder = PairBuilder::new();
     let mut unsure = 0_u64;
     let mut taken = truth::Taken::default();
+    // Where the sample holds no list in a text, a later cell may be one.
+    let undecided = !layout.decided && (layout.lists || matches!(cells, Cells::Split(_)));
     while let Some(place) = records.next()? {
         let Some(image_name) = image_of(source, &records, columns.len(), place)? else { continue };
         let image = builder.image(&image_name)?;
@@ -213,7 +215,10 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
                 let truth = Truth::of(&records.field(2)?).map_err(|came| {
                     source.error(Some(place), format!("column \"{name}\" must be 1, 0 or -1; got {came}"))
                 })?;
-                (policy.apply(truth, &mut taken).ok_or_else(|| truth::undecided(source, place, name, truth))?, true)
+                let Some(entry) = policy.apply(truth, &mut taken) else {
+                    return Err(truth::undecided(source, place, name, truth, &records.field(2)?));
+                };
+                (entry, true)
             }
             Some((_, columns::Value::Confidence)) => {
                 let sure =
@@ -228,12 +233,25 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
             }
             builder.entry(image, label, entry, place)
         };
+        let not_a_list = |text: &str| {
+            let message = cells::not_a_list(&source.names()[columns[1]], text);
+            source.error(Some(place), message).with_help("option separator: \"\" keeps cells whole, as names of labels")
+        };
         let items = match field {
             Field::List(items) => items,
-            Field::Text(text) if *cells != Cells::One => cells.split(text).ok_or_else(|| {
-                let message = format!("expected a list of labels, for example ['cat', 'dog']; got \"{text}\"");
-                source.error(Some(place), message)
-            })?,
+            Field::Text(text) if undecided && cells::missing_bracket(trimmed(text)).is_some() => {
+                return Err(not_a_list(text));
+            }
+            Field::Text(text) if undecided && !layout.lists && cells::is_plainly_list(trimmed(text)) => {
+                let message = format!(
+                    "column \"{}\" holds a list of labels here and labels without brackets before; got \"{text}\"",
+                    source.names()[columns[1]]
+                );
+                return Err(source
+                    .error(Some(place), message)
+                    .with_help("option separator: \"[]\" reads lists, \"\" keeps cells whole"));
+            }
+            Field::Text(text) if *cells != Cells::One => cells.split(text).ok_or_else(|| not_a_list(text))?,
             field => {
                 let label = name_of(source, place, field)?;
                 if !label.is_empty() {
@@ -294,16 +312,18 @@ fn read_flags<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> 
             Field::List(items) => Some(items),
             _ => None,
         };
+        let flags = flags.filter(|flags| flags.len() == width);
         let truths = flags
-            .filter(|flags| flags.len() == width)
+            .as_ref()
             .and_then(|flags| flags.iter().map(|flag| Truth::of(&Field::Text(flag)).ok()).collect::<Option<Vec<_>>>());
-        let truths = truths.ok_or_else(|| {
+        let (flags, truths) = flags.zip(truths).ok_or_else(|| {
             source.error(Some(place), format!("column \"{name}\" must hold {width} flags of 0 and 1 in every row"))
         })?;
-        let entry = |&truth: &Truth| {
-            policy.apply(truth, &mut taken).ok_or_else(|| truth::undecided(source, place, name, truth))
+        let entry = |(flag, &truth): (&String, &Truth)| {
+            let undecided = || truth::undecided(source, place, name, truth, &Field::Text(flag));
+            policy.apply(truth, &mut taken).ok_or_else(undecided)
         };
-        let entries = truths.iter().map(entry).collect::<Result<Vec<_>>>()?;
+        let entries = flags.iter().zip(&truths).map(entry).collect::<Result<Vec<_>>>()?;
         let of = |wanted| (0..width as u32).filter(|&label| entries[label as usize] == wanted).collect::<Vec<u32>>();
         images.push(image.into_owned());
         present.push(of(Entry::Present));
@@ -354,10 +374,11 @@ fn read_wide<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> R
                     "option labels names the columns that are labels; option label the one whose cells are labels",
                 )
             })?;
-            match policy.apply(truth, &mut taken).ok_or_else(|| truth::undecided(source, place, name, truth))? {
-                Entry::Present => indices.push(label as u32),
-                Entry::Unknown => unknown.push((images.len(), label as u32)),
-                Entry::Absent => {}
+            match policy.apply(truth, &mut taken) {
+                Some(Entry::Present) => indices.push(label as u32),
+                Some(Entry::Unknown) => unknown.push((images.len(), label as u32)),
+                Some(Entry::Absent) => {}
+                None => return Err(truth::undecided(source, place, name, truth, &records.field(label + 1)?)),
             }
         }
         images.push(image.into_owned());

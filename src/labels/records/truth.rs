@@ -152,7 +152,7 @@ impl Taken {
             Unknown::Error => "errors",
         };
         for (count, what, policy, option) in
-            [(self.unknown, "-1", policy.unknown, "unknown"), (self.empty, "empty", policy.empty, "empty")]
+            [(self.unknown, "-1", policy.unknown, "unknown"), (self.empty, "empty or NaN", policy.empty, "empty")]
         {
             if count > 0 {
                 let (cells, are) = if count == 1 { ("cell", "is") } else { ("cells", "are") };
@@ -163,12 +163,17 @@ impl Taken {
     }
 }
 
-/// The error for an entry whose truth the options leave open.
-pub fn undecided(source: &impl Source, place: usize, column: &str, truth: Truth) -> Error {
-    let what = if truth == Truth::Unknown { "-1" } else { "empty" };
-    source.error(Some(place), format!("column \"{column}\" is {what}, which can be read in several ways")).with_help(
+/// The error for an entry whose truth the options leave open; `came` is its field.
+pub fn undecided(source: &impl Source, place: usize, column: &str, truth: Truth, came: &Field<'_>) -> Error {
+    let what = match came {
+        _ if truth == Truth::Unknown => "is -1".into(),
+        Field::Text(text) if !text.trim().is_empty() => format!("holds {}", text.trim()),
+        Field::Float(_) => "holds NaN".into(),
+        _ => "is empty".into(),
+    };
+    source.error(Some(place), format!("column \"{column}\" {what}, which can be read in several ways")).with_help(
         "unknown: \"masked\", \"positive\" or \"negative\" says what -1 counts as (\"negative\" where -1 means absent); \
-         empty: \"negative\" takes empty cells as absent, \"masked\" as unknown",
+         empty: \"negative\" takes empty cells, NaN and the like as absent, \"masked\" as unknown",
     )
 }
 
