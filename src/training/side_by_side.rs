@@ -93,18 +93,18 @@ pub fn check_workers(jobs: &[Job]) -> Result<()> {
 /// The first of the jobs, and each that may read other features than all before it: of another model, views or pictures.
 fn one_of_each(jobs: &[Job]) -> Vec<&Job> {
     let mut seen = Vec::new();
-    let is_new = |job: &&Job| {
+    let mut first = Vec::new();
+    for job in jobs {
         let options = &job.options;
         let held_out_by = job.val.is_none().then_some(options.seed);
         let labelled = (job.distillation.is_none(), options.labelled, options.images);
         let kind = (&options.model, Views::of_training(options).fingerprint(), held_out_by, labelled);
-        let new = !seen.contains(&kind);
-        if new {
+        if !seen.contains(&kind) {
             seen.push(kind);
+            first.push(job);
         }
-        new
-    };
-    jobs.iter().filter(is_new).collect()
+    }
+    first
 }
 
 /// How many of `jobs` run at once: as many as the GPUs take, or without one as there are cores.

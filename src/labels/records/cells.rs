@@ -202,9 +202,8 @@ fn is_bracketed(text: &str) -> bool {
 /// The bracket that a list lacks, as `[1, 2` and `1, 2]` do: a text with one square bracket of a pair, or a list of several quoted
 /// items or numbers but for its bracket. A bracket alone, and the smile `:)`, may be labels.
 pub fn missing_bracket(text: &str) -> Option<char> {
-    if text.chars().nth(1).is_none() {
-        return None;
-    }
+    // A bracket alone lacks nothing.
+    text.chars().nth(1)?;
     let is_list = |text: String| list(&text).is_some_and(|items| items.len() > 1 && are_values(&text, &items));
     BRACKETS.into_iter().find_map(|(open, close)| {
         let square = |other: char| open == '[' && !text.contains(other);
