@@ -170,17 +170,23 @@ fn parquet_refuses() {
         let options = LoadOptions { format: format.map(String::from), ..Default::default() };
         load(&path, &options).unwrap_err().message.replace(&format!("{}/", folder.0.path().display()), "")
     };
-    assert_eq!(message("image,cat\n1,1\n2,3\n", None), "x.parquet, row 1: column \"cat\" must be 0 or 1; got 3");
+    assert_eq!(
+        message("image,cat\n1,1\n2,3\n", None),
+        "x.parquet, row 1 (counted from 0): column \"cat\" must be 0 or 1; got 3"
+    );
     assert_eq!(
         message("image,cat\n1,1\n2,\n", None),
-        "x.parquet, row 1: column \"cat\" is empty, which can be read in several ways"
+        "x.parquet, row 1 (counted from 0): column \"cat\" is empty, which can be read in several ways"
     );
     assert_eq!(
         message("image,cat\n1,1\n1,0\n", None),
-        "x.parquet, row 1: image \"1\" has a second row, its first is row 0"
+        "x.parquet, row 1 (counted from 0): image \"1\" has a second row, its first is row 0"
     );
-    assert_eq!(message("image,cat\n1,yes\n", None), "x.parquet, row 0: column \"cat\" must be 0 or 1; got \"yes\"");
-    assert_eq!(message("image,label\n,cat\n", None), "x.parquet, row 0: the image has no name");
+    assert_eq!(
+        message("image,cat\n1,yes\n", None),
+        "x.parquet, row 0 (counted from 0): column \"cat\" must be 0 or 1; got \"yes\""
+    );
+    assert_eq!(message("image,label\n,cat\n", None), "x.parquet, row 0 (counted from 0): the image has no name");
     assert!(message("image,cat,dog\n1,1,0\n", Some("parquet-long")).contains("no column has a usual name for labels"));
     assert!(message("image,cat\n1,1\n", Some("csv")).contains("not UTF-8"));
     let whole = std::fs::read(folder.0.path().join("x.parquet")).unwrap();
