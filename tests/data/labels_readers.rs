@@ -83,7 +83,7 @@ fn csv_in_the_form_of_open_images() {
 
 #[test]
 fn csv_long_refuses() {
-    assert_eq!(error_of("x.csv", ""), "x.csv is empty");
+    assert_eq!(error_of("x.csv", ""), "x.csv: the file is empty");
     assert_eq!(error_of("x.csv", "image,label\n"), "x.csv: there is a header, but no rows");
     assert_eq!(error_of("x.csv", "image,label\n1,\n2,\n"), "x.csv has 2 images, but none has a label");
     assert_eq!(error_of("x.csv", "image,label\n1,cat\n2\n"), "x.csv, line 3: expected 2 fields; got 1");
@@ -192,6 +192,9 @@ fn parquet_refuses() {
     let whole = std::fs::read(folder.0.path().join("x.parquet")).unwrap();
     let cut = error_of("cut.parquet", &whole[..whole.len() / 2]);
     assert!(cut.starts_with("cut.parquet is not a complete Parquet file: "), "{cut}");
+    assert_eq!(error_of("x.parquet", ""), "x.parquet: the file is empty");
+    let message = Table::read_parquet(folder.put("x.parquet", "")).unwrap_err().message;
+    assert!(message.ends_with("x.parquet: the file is empty"), "{message}");
 }
 
 const COCO: &str = r#"{"info": {"year": 2014}, "annotations": [
