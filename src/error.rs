@@ -107,6 +107,7 @@ impl Error {
     pub fn io(path: impl AsRef<Path>, cause: impl fmt::Display) -> Self {
         let (path, cause) = (path.as_ref(), cause.to_string());
         let said = match os_error(&cause) {
+            _ if path.as_os_str().is_empty() => return Error::missing(path),
             Some(2) => return Error::missing(path),
             Some(13) => "permission denied",
             Some(17 | 20) => "there is a file where a folder must be",
@@ -122,6 +123,9 @@ impl Error {
 
     /// There is no such path. The help line names its missing folder or the nearest file in it.
     pub fn missing(path: &Path) -> Self {
+        if path.as_os_str().is_empty() {
+            return Self::new(ErrorKind::Io, "the path is empty").about_file(path);
+        }
         let error = Self::new(ErrorKind::Io, format!("{}: there is no such file", path.display())).about_file(path);
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         #[allow(clippy::disallowed_methods)]
@@ -324,6 +328,12 @@ mod tests {
         assert_eq!(error.help.as_deref(), Some("did you mean \"dog\"?"));
         let error = Error::unknown("member", "x", ["features", "embed", "features"]);
         assert_eq!(error.help.as_deref(), Some("expected one of: features, embed"));
+    }
+
+    #[test]
+    fn an_empty_path_is_said_as_such() {
+        assert_eq!(Error::missing(Path::new("")).message, "the path is empty");
+        assert_eq!(Error::io("", "cannot make an empty path absolute").message, "the path is empty");
     }
 
     #[test]

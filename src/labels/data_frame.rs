@@ -233,12 +233,12 @@ mod tests {
         let frame = df!("image" => ["a", "b"], "cat" => [1, 2]).unwrap();
         assert_eq!(
             LabelTable::from_frame_wide(&frame, "image").unwrap_err().message,
-            "the table, row 1: column \"cat\" must be 0 or 1; got 2"
+            "the table, row 1 (counted from 0): column \"cat\" must be 0 or 1; got 2"
         );
         let frame = df!("image" => [Some("a"), None], "label" => ["cat", "cat"]).unwrap();
         assert_eq!(
             LabelTable::from_frame_long(&frame, "image", "label").unwrap_err().message,
-            "the table, row 1: the image has no name"
+            "the table, row 1 (counted from 0): the image has no name"
         );
     }
 }

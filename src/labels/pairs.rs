@@ -183,11 +183,13 @@ impl PairBuilder {
             ends.push(indices.len() as u64);
         }
         let names: Vec<String> = order.into_iter().map(|old| labels.list[old as usize].clone()).collect();
+        // Lines are counted from 1, as editors count them; rows from 0, as in a table of a script.
+        let from = if unit == "row" { " (counted from 0)" } else { "" };
         let say = |doubles: &Doubles, what: &str| {
             if let Some((image, label, first, second)) = doubles.first {
                 let (image, label) = (&images.list[image], &names[label as usize]);
                 console::log(&format!(
-                    "{source}: {what}: {}, first image \"{image}\" with label \"{label}\" on {unit}s {first} and {second}",
+                    "{source}: {what}: {}, first image \"{image}\" with label \"{label}\" on {unit}s {first} and {second}{from}",
                     doubles.count
                 ));
             }

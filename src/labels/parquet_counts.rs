@@ -236,12 +236,12 @@ fn gather_part(
             interrupt::check()?;
         }
         let Some(image) = image.filter(|name| !name.is_empty()) else {
-            let message = format!("{}, row {}: the image has no name", file.display(), start + at);
+            let message = format!("{}, row {} (counted from 0): the image has no name", file.display(), start + at);
             return Err(Error::data(message).about_file(file));
         };
         let label = label.filter(|name| !name.is_empty()).map(|name| labels.place(name));
         let taken = gather.row(image, label, labels).map_err(|mut e| {
-            e.message = format!("{}, row {}: {}", file.display(), start + at, e.message);
+            e.message = format!("{}, row {} (counted from 0): {}", file.display(), start + at, e.message);
             e.about_file(file)
         })?;
         if !taken {
@@ -292,7 +292,7 @@ mod tests {
         let of = |rows: &[(&str, Option<&str>)]| {
             count_files(&[write(folder.path(), "x.parquet", rows)]).unwrap_err().message
         };
-        assert!(of(&[("", Some("x"))]).ends_with("x.parquet, row 0: the image has no name"));
+        assert!(of(&[("", Some("x"))]).ends_with("x.parquet, row 0 (counted from 0): the image has no name"));
         assert!(count_files(&[folder.path().join("none")]).is_err());
         let empty = tempfile::tempdir().unwrap();
         assert!(count_files(&[empty.path().to_path_buf()]).unwrap_err().message.contains("no .parquet files"));

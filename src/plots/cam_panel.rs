@@ -60,7 +60,7 @@ pub fn cam_panel(rows: &[CamRow], columns: &[String], options: &CamPanelOptions)
     validate::count(FIGURE, "column", columns.len(), 40)?;
     validate::count(FIGURE, "pictures", rows.len() * columns.len(), MOST_CELLS)?;
     for (i, row) in rows.iter().enumerate() {
-        let why = format!("one per column, in row {}", i + 1);
+        let why = format!("one per column; row {i}, counted from 0");
         validate::length(FIGURE, "cells", row.cells.len(), columns.len(), &why)?;
     }
     if !(0.0..=1.0).contains(&options.opacity) {

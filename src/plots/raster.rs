@@ -107,7 +107,10 @@ impl Heat {
             return Err(Error::argument(format!("a heat map of {height} × {width} needs as many values; got {came}")));
         }
         if let Some(i) = values.iter().position(|v| v.is_nan()) {
-            return Err(Error::argument(format!("a heat map holds NaN, in row {} column {}", i / width, i % width)));
+            let (row, column) = (i / width, i % width);
+            return Err(Error::argument(format!(
+                "a heat map holds NaN, in row {row}, column {column} (counted from 0)"
+            )));
         }
         Ok(Heat { width, height, values: values.into_iter().map(|v| v.clamp(0.0, 1.0)).collect() })
     }
@@ -179,6 +182,6 @@ mod tests {
         assert!(Picture::new(0, 2, vec![]).is_err());
         assert!(Heat::new(2, 2, vec![0.0; 3]).is_err());
         assert!(Heat::new(usize::MAX, 2, vec![0.0; 3]).is_err());
-        assert!(Heat::new(1, 2, vec![0.0, f32::NAN]).unwrap_err().message.contains("row 0 column 1"));
+        assert!(Heat::new(1, 2, vec![0.0, f32::NAN]).unwrap_err().message.contains("row 0, column 1 (counted from 0)"));
     }
 }

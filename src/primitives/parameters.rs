@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Affinity, Cooccurrence, Partition};
 use crate::images::Dataset;
 use crate::labels::LabelTable;
-use crate::script::call::{Call, Number, Parameter};
+use crate::script::call::{Call, Number, Parameter, path_of};
 use crate::script::errors::Fallible;
 use crate::script::show;
 use crate::training::options::SelectOn;
@@ -68,12 +68,23 @@ macro_rules! array_of_strings {
 array_of_strings! {
     /// Label names.
     Names "the labels";
-    /// Paths of files.
-    Paths "the paths";
     /// Column names.
     Columns "the columns";
     /// Names of devices.
     DeviceNames "the names";
+}
+
+/// Paths of files.
+pub struct Paths(pub Vec<String>);
+
+impl Parameter for Paths {
+    type Value = Array;
+
+    fn read(value: Dynamic, call: &Call) -> Result<Self> {
+        let paths = strings(&value.cast(), call, "the paths")?;
+        paths.iter().try_for_each(|path| path_of(path, call).map(drop))?;
+        Ok(Paths(paths))
+    }
 }
 
 /// The options that several trainings have in common, still as a map; empty where the call has none. Each training adds its own before they

@@ -58,7 +58,7 @@ impl Table {
         for (i, row) in rows.into_iter().enumerate() {
             if row.len() != columns.len() {
                 return Err(Error::argument(format!(
-                    "row {i} has {} cells, but there are {} columns",
+                    "row {i} (counted from 0) has {} cells, but there are {} columns",
                     row.len(),
                     columns.len()
                 )));
@@ -143,6 +143,6 @@ mod tests {
     fn mistakes_are_named() {
         let two = [String::from("a"), String::from("a")];
         assert!(Table::from_rows(&two, vec![]).unwrap_err().message.contains("two columns named \"a\""));
-        assert!(Table::from_rows(&two[..1], vec![vec![]]).unwrap_err().message.contains("row 0 has 0 cells"));
+        assert!(Table::from_rows(&two[..1], vec![vec![]]).unwrap_err().message.contains("row 0 (counted from 0) has 0 cells"));
     }
 }

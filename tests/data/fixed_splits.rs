@@ -265,7 +265,7 @@ fn mistakes_are_named() {
     );
     let (_, help) = of("images/0.png,train\n");
     assert_eq!(help, "a table of splits begins with the names of its columns: image,split");
-    assert!(of("").0.ends_with("split.csv is empty"));
+    assert!(of("").0.ends_with("split.csv: the file is empty"));
     assert!(of("image,split\nimages/0.png,\n").0.ends_with("split.csv gives no picture a split"));
 }
 

@@ -83,7 +83,7 @@ fn csv_in_the_form_of_open_images() {
 
 #[test]
 fn csv_long_refuses() {
-    assert_eq!(error_of("x.csv", ""), "x.csv is empty");
+    assert_eq!(error_of("x.csv", ""), "x.csv: the file is empty");
     assert_eq!(error_of("x.csv", "image,label\n"), "x.csv: there is a header, but no rows");
     assert_eq!(error_of("x.csv", "image,label\n1,\n2,\n"), "x.csv has 2 images, but none has a label");
     assert_eq!(error_of("x.csv", "image,label\n1,cat\n2\n"), "x.csv, line 3: expected 2 fields; got 1");
@@ -170,22 +170,31 @@ fn parquet_refuses() {
         let options = LoadOptions { format: format.map(String::from), ..Default::default() };
         load(&path, &options).unwrap_err().message.replace(&format!("{}/", folder.0.path().display()), "")
     };
-    assert_eq!(message("image,cat\n1,1\n2,3\n", None), "x.parquet, row 1: column \"cat\" must be 0 or 1; got 3");
+    assert_eq!(
+        message("image,cat\n1,1\n2,3\n", None),
+        "x.parquet, row 1 (counted from 0): column \"cat\" must be 0 or 1; got 3"
+    );
     assert_eq!(
         message("image,cat\n1,1\n2,\n", None),
-        "x.parquet, row 1: column \"cat\" is empty, which can be read in several ways"
+        "x.parquet, row 1 (counted from 0): column \"cat\" is empty, which can be read in several ways"
     );
     assert_eq!(
         message("image,cat\n1,1\n1,0\n", None),
-        "x.parquet, row 1: image \"1\" has a second row, its first is row 0"
+        "x.parquet, row 1 (counted from 0): image \"1\" has a second row, its first is row 0"
     );
-    assert_eq!(message("image,cat\n1,yes\n", None), "x.parquet, row 0: column \"cat\" must be 0 or 1; got \"yes\"");
-    assert_eq!(message("image,label\n,cat\n", None), "x.parquet, row 0: the image has no name");
+    assert_eq!(
+        message("image,cat\n1,yes\n", None),
+        "x.parquet, row 0 (counted from 0): column \"cat\" must be 0 or 1; got \"yes\""
+    );
+    assert_eq!(message("image,label\n,cat\n", None), "x.parquet, row 0 (counted from 0): the image has no name");
     assert!(message("image,cat,dog\n1,1,0\n", Some("parquet-long")).contains("no column has a usual name for labels"));
     assert!(message("image,cat\n1,1\n", Some("csv")).contains("not UTF-8"));
     let whole = std::fs::read(folder.0.path().join("x.parquet")).unwrap();
     let cut = error_of("cut.parquet", &whole[..whole.len() / 2]);
     assert!(cut.starts_with("cut.parquet is not a complete Parquet file: "), "{cut}");
+    assert_eq!(error_of("x.parquet", ""), "x.parquet: the file is empty");
+    let message = Table::read_parquet(folder.put("x.parquet", "")).unwrap_err().message;
+    assert!(message.ends_with("x.parquet: the file is empty"), "{message}");
 }
 
 const COCO: &str = r#"{"info": {"year": 2014}, "annotations": [

@@ -115,7 +115,7 @@ fn pictures() {
     let row = CamRow { title: String::new(), cells: vec![cell] };
     refused(
         cam_panel(std::slice::from_ref(&row), &names(&["a", "b"]), &Default::default()),
-        &["needs 2 cells", "row 1", "got 1"],
+        &["needs 2 cells", "row 0, counted from 0", "got 1"],
     );
     refused(cam_panel(&[], &names(&["a"]), &Default::default()), &["at least one row"]);
     let loud = CamPanelOptions { opacity: 2.0, ..Default::default() };

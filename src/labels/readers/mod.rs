@@ -258,7 +258,7 @@ fn opened(path: &Path, options: &LoadOptions) -> Result<(Probe, &'static Reader)
 fn opened_with(path: &Path, options: &LoadOptions, splits: Option<&str>) -> Result<(Probe, &'static Reader)> {
     let probe = Probe { splits: splits.map(String::from), ..Probe::new(path)? };
     if !probe.is_folder && probe.head.is_empty() {
-        return Err(Error::data(format!("{} is empty", path.display())));
+        return Err(Error::in_file(path, "the file is empty"));
     }
     if let Some(inside) = only_label_file(&probe, options) {
         return opened_with(&inside, options, splits);

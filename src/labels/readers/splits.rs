@@ -88,7 +88,7 @@ pub fn read_splits(path: &Path) -> Result<Division> {
     let probe = Probe::new(path)?;
     let read = || {
         if probe.head.is_empty() {
-            return Err(Error::data(format!("{} is empty", path.display())));
+            return Err(Error::in_file(path, "the file is empty"));
         }
         check_ending(&probe)?;
         if parquet_long::is_parquet(&probe) {

@@ -117,7 +117,7 @@ impl Source for FrameSource {
     }
 
     fn error(&self, place: Option<usize>, message: String) -> Error {
-        let place = place.map_or(String::new(), |row| format!(", row {row}"));
+        let place = place.map_or(String::new(), |row| format!(", row {row} (counted from 0)"));
         let error = Error::data(format!("{}{place}: {message}", self.name()));
         match &self.origin {
             Origin::Frame(..) => error,

@@ -70,7 +70,7 @@ pub trait Source {
     /// The file's name, or another one, for messages.
     fn name(&self) -> String;
 
-    /// What a place of a record is called: "line" or "row".
+    /// What a place of a record is called: "line", counted from 1, or "row", counted from 0.
     fn unit(&self) -> &'static str;
 
     /// An error at a record, or about all of them.

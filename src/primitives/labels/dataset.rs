@@ -52,6 +52,9 @@ about 400 pictures/s a core are decoded and resized to 448, some 2,000 are read 
 fn dataset(call: &Call, name: String, options: Option<Map>) -> Result<Map> {
     let mut options = options.unwrap_or_default();
     let root = take_string(call, &mut options, "root", "a path")?;
+    if root.as_deref() == Some("") {
+        return Err(Error::option("root", call.name, "a path", "an empty one"));
+    }
     let on_bad_image = match take_string(call, &mut options, "on_bad_image", "\"error\" or \"skip\"")?.as_deref() {
         None | Some("error") => OnBadImage::Error,
         Some("skip") => OnBadImage::Skip,

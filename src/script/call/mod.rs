@@ -22,7 +22,7 @@ pub(crate) use answer::value_as_it_is;
 pub use answer::{Answer, IntoValue};
 pub use form::{Form, MethodForm};
 pub(crate) use parameter::parameter_as_it_is;
-pub use parameter::{Number, Parameter, ParameterType};
+pub use parameter::{Number, Parameter, ParameterType, path_of};
 pub use registrar::{MOST_VALUES, MemberRegistrar, WordRegistrar};
 
 use super::errors::Fallible;

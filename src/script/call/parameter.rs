@@ -86,8 +86,16 @@ impl Parameter for String {
 impl Parameter for PathBuf {
     type Value = ImmutableString;
 
-    fn read(value: Dynamic, _: &Call) -> Result<Self> {
-        Ok(PathBuf::from(value.cast::<ImmutableString>().as_str()))
+    fn read(value: Dynamic, call: &Call) -> Result<Self> {
+        path_of(&value.cast::<ImmutableString>(), call)
+    }
+}
+
+/// The path that a text is. Errors: an empty text.
+pub fn path_of(text: &str, call: &Call) -> Result<PathBuf> {
+    match text {
+        "" => Err(Error::argument(format!("{}: the path is empty", call.name))),
+        text => Ok(PathBuf::from(text)),
     }
 }
 

@@ -74,6 +74,9 @@ impl ParquetFile {
             let why = "the file is cut short, or it is no Parquet";
             Error::data(format!("{} is not a complete Parquet file: {why}", path.display())).about_file(path)
         };
+        if length == 0 {
+            return Err(Error::in_file(path, "the file is empty"));
+        }
         if length < 4 + END {
             return Err(incomplete());
         }
