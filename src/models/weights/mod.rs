@@ -14,6 +14,7 @@ mod write_npz;
 mod zip;
 
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::path::Path;
 
 use tch::Tensor;
@@ -29,6 +30,11 @@ pub use published::{Found, Places};
 pub use safetensors::{parse_safetensors, read_safetensors, to_safetensors, write_safetensors};
 pub use write_npy::write_npy;
 pub use write_npz::write_npz;
+
+/// What is said of a file that has fewer bytes than its beginning asks for.
+fn cut_short(expected: impl Display, came: usize) -> String {
+    format!("the file is cut short: expected {expected} bytes; got {came}")
+}
 
 /// Whether a file's ending is one of those that PyTorch's checkpoints have.
 pub fn is_pickle(path: &Path) -> bool {
