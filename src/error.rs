@@ -215,8 +215,14 @@ pub fn plural(n: usize, what: &str) -> String {
     match what.strip_suffix("ry") {
         _ if n == 1 => what.to_string(),
         Some(stem) => format!("{stem}ries"),
+        None if what.ends_with("ss") => format!("{what}es"),
         None => format!("{what}s"),
     }
+}
+
+/// `there is only 1 label`, `there are only 2 labels`.
+pub fn only(n: usize, what: &str) -> String {
+    format!("there {} only {}", if n == 1 { "is" } else { "are" }, counted(n, what))
 }
 
 /// The most characters of a name that an error shows.
@@ -320,6 +326,16 @@ fn nearest_of<'a>(word: &str, among: impl IntoIterator<Item = &'a str>, typed: b
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_of_them_has_no_plural() {
+        assert_eq!([counted(1, "label"), counted(2, "label")], ["1 label", "2 labels"]);
+        assert_eq!(
+            [counted(0, "entry"), counted(2, "class"), counted(1, "class")],
+            ["0 entries", "2 classes", "1 class"]
+        );
+        assert_eq!([only(1, "label"), only(2, "label")], ["there is only 1 label", "there are only 2 labels"]);
+    }
 
     #[test]
     fn unknown_names_the_nearest() {

@@ -21,7 +21,11 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     if let Some(encoding) = other_encoding(bytes) {
         return Err(format!("the text is {encoding}; JSON must be UTF-8"));
     }
-    serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).map_err(|e| fault(&e))
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    serde_json::from_slice(text).map_err(|e| match text.trim_ascii().is_empty() {
+        true => "the text is empty; JSON has one value".into(),
+        false => fault(&e),
+    })
 }
 
 /// Parses JSON as Python's json writes it: NaN, Infinity and -Infinity become null.
@@ -61,9 +65,12 @@ pub fn fault(error: &serde_json::Error) -> String {
     } else {
         content(&without_place(error))
     };
-    match error.line() {
-        0 => said,
-        line => format!("{said}, at line {line} column {}", error.column()),
+    match (error.line(), error.column()) {
+        (0, _) => said,
+        (1, 0) => format!("{said}, at line 1 column 1"),
+        // The line end before it was taken.
+        (line, 0) => format!("{said}, at the end of line {}", line - 1),
+        (line, column) => format!("{said}, at line {line} column {column}"),
     }
 }
 
@@ -331,6 +338,11 @@ mod tests {
     fn errors_are_sentences_with_a_place() {
         let of = |text: &str| parse::<Vec<u32>>(text.as_bytes()).unwrap_err();
         assert_eq!(of("[1"), "the JSON ends in the middle, at line 1 column 2");
+        assert_eq!(of("[1,\n"), "the JSON ends in the middle, at the end of line 1");
+        assert_eq!(of("[1,\n2,\n"), "the JSON ends in the middle, at the end of line 2");
+        assert_eq!((of(""), of(" \n")), ("the text is empty; JSON has one value".into(), of("")));
+        let raw = "a text holds a line end or control character; it must be escaped, at the end of line 2";
+        assert_eq!(of("[1,\n\"x\ny\"]"), raw);
         assert_eq!(of("[1,\n 2 3]"), "expected a comma or the end of the list, ], at line 2 column 4");
         assert_eq!(of("[1] x"), "there is more behind the end of the JSON, at line 1 column 5");
         assert!(of("[1, \"a\"]").starts_with("expected a whole number of 0 or more; got \"a\", at line 1"));

@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 use super::speed::wait;
 use super::{Check, Outcome};
 use crate::devices;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::torch::{fused, to_f64};
 use crate::training::TrainOptions;
 use crate::training::optimiser::{Average, Flat, Form, Groups, UpdateRule, rounding};
@@ -61,8 +61,8 @@ fn optimiser(part: &str) -> Result<Outcome> {
     if let Some(one) = rounding().filter(|_| !device.is_cuda()) {
         let one = measure(kind, Form::OnePass(one), number, device)?;
         outcome.note(format!(
-            "{} threads; on CPUs trainings update in one pass, with the bits of the separate form: {}",
-            tch::get_num_threads(),
+            "{}; on CPUs trainings update in one pass, with the bits of the separate form: {}",
+            counted(tch::get_num_threads() as usize, "thread"),
             shown(one.update)
         ));
         let same = one.values.f_equal(&separate.values)?;

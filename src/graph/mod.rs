@@ -18,7 +18,7 @@
 //! IJCAI 2022; von Luxburg, "A tutorial on spectral clustering", 2007.
 
 mod counts; // how many images hold each label and each pair
-mod label_names; // lists of label names: unique, matched, sorted
+pub(crate) mod label_names; // lists of label names: unique, matched, sorted
 mod partition; // labels split into tasks
 mod spectral; // the weighted graph of a branch and its eigenvectors
 

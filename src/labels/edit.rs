@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use polars::prelude::*;
 
 use super::label_table::LabelTable;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::random;
 use crate::tables::{Cell, Table, columns_of, polars_error};
 
@@ -104,7 +104,7 @@ impl LabelTable {
         if kept.is_empty() {
             let most = counts.iter().max().copied().unwrap_or(0);
             return Err(Error::argument(format!(
-                "no label is in {images} images or more; the most frequent is in {most}"
+                "no label is in {images} or more images; the most frequent is in {most}"
             )));
         }
         self.take_labels(&kept)
@@ -163,7 +163,7 @@ impl LabelTable {
     pub fn sample(&self, n: usize, seed: u64) -> Result<Self> {
         let all = self.num_images();
         if n > all {
-            return Err(Error::argument(format!("{n} images cannot be drawn out of {all}")));
+            return Err(Error::argument(format!("{} cannot be drawn out of {all}", counted(n, "image"))));
         }
         self.take_images(&random::sample(all, n, &mut random::seeded(seed)))
     }

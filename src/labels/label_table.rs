@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted, only};
 use crate::memory;
 
 /// N images by m labels. Cheap to clone; never changed in place.
@@ -97,7 +97,10 @@ impl LabelTable {
     pub fn with_unknown(&self, lists: &[Vec<u32>]) -> Result<Self> {
         let (n, came) = (self.num_images(), lists.len());
         if came != n {
-            return Err(Error::data(format!("unknown entries of {came} images were given for a table of {n}")));
+            return Err(Error::data(format!(
+                "unknown entries of {} were given for a table of {n}",
+                counted(came, "image")
+            )));
         }
         let (offsets, indices) = compressed(lists);
         check_rows(self.labels(), self.images(), &offsets, &indices)?;
@@ -298,9 +301,9 @@ fn check_rows(labels: &[String], images: &[String], offsets: &[u64], indices: &[
             && last as usize >= labels.len()
         {
             return Err(Error::data(format!(
-                "image \"{}\" has label index {last}, but there are only {} labels",
+                "image \"{}\" has label index {last}, but {}",
                 images[image],
-                labels.len()
+                only(labels.len(), "label")
             )));
         }
     }

@@ -6,7 +6,7 @@ use polars::prelude::PlHashMap;
 
 use super::label_table::LabelTable;
 use crate::activity::console;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 
 /// Whether repeated pairs, which count once, are said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +133,10 @@ impl PairBuilder {
         own.into_iter().for_each(|label| used[label as usize] = true);
         let mut order: Vec<u32> = (0..labels.list.len() as u32).filter(|&label| used[label as usize]).collect();
         if order.is_empty() {
-            return Err(Error::data(format!("{source} has {} images, but none has a label", images.list.len())));
+            return Err(Error::data(format!(
+                "{source} has {}, but none has a label",
+                counted(images.list.len(), "image")
+            )));
         }
         order.sort_unstable_by(|&a, &b| labels.list[a as usize].cmp(&labels.list[b as usize]));
         let mut place = vec![u32::MAX; labels.list.len()];

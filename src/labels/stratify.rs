@@ -7,7 +7,7 @@ use rand::RngExt;
 
 use super::label_table::LabelTable;
 use crate::activity::interrupt;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::random::{self, Generator};
 
 /// The images (positions, ascending) of each part, so that every part has its share of the images and of every label.
@@ -30,7 +30,11 @@ pub fn stratified_split(table: &LabelTable, shares: &[f64], seed: u64) -> Result
         return Err(Error::argument(format!("the shares of a split must sum to 1; got {sum}")));
     }
     if n < parts {
-        return Err(Error::argument(format!("{n} images cannot be split into {parts} parts")));
+        return Err(Error::argument(format!(
+            "{} cannot be split into {}",
+            counted(n, "image"),
+            counted(parts, "part")
+        )));
     }
     let mut rng = random::seeded(seed);
     let mut order: Vec<usize> = (0..n).collect();

@@ -19,7 +19,7 @@ use super::average_precision::{self, mean};
 use super::columns::{Column, Input, Score, Target};
 use super::top_k::Cut;
 use crate::activity;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 
 /// The most frequent companions of every label.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,8 +138,8 @@ pub(super) fn probe<S: Score, T: Target>(
 ) -> Result<ContextProbe> {
     if companions.of.len() != input.m {
         return Err(Error::argument(format!(
-            "the companions are those of {} labels, but the scores have {}",
-            companions.of.len(),
+            "the companions are those of {}, but the scores have {}",
+            counted(companions.of.len(), "label"),
             input.m
         )));
     }

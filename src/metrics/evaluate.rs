@@ -10,7 +10,8 @@ use super::metric_options::MetricOptions;
 use super::precision_recall::{Counts, cf1, macro_f1, never_as_one};
 use super::top_k::{self, Cut};
 use super::voc_ap;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted, only};
+use crate::graph::label_names;
 use crate::labels::Unknown;
 
 /// All metrics of probabilities `scores` against `targets`, both row-major [n, m].
@@ -110,9 +111,12 @@ pub fn evaluate_with<S: Score, T: Target>(
     let left_out: Vec<String> =
         labels.iter().zip(&stats).filter(|(_, s)| s.ap.is_none()).map(|(l, _)| l.clone()).collect();
     if !left_out.is_empty() {
+        let have = if left_out.len() == 1 { "has" } else { "have" };
         notes.push(format!(
-            "{} of {m} labels have no positive: left out of mAP, CP, CR, CF1 and macro F1, counted in OP and OR",
-            left_out.len()
+            "{} of {} {have} no positive: left out of mAP, CP, CR, CF1 and macro F1, counted in OP and OR: {}",
+            left_out.len(),
+            counted(m, "label"),
+            label_names::listed(&left_out)
         ));
     }
     let outside: usize = stats.iter().map(|s| s.outside).sum();
@@ -185,7 +189,11 @@ fn names(labels: &[String], m: usize) -> Result<Vec<String>> {
     match labels.len() {
         0 => Ok((0..m).map(|label| label.to_string()).collect()),
         len if len == m => Ok(labels.to_vec()),
-        len => Err(Error::argument(format!("scores have {m} columns, but {len} label names are given"))),
+        len => Err(Error::argument(format!(
+            "scores have {}, one per label; got {}",
+            counted(m, "column"),
+            counted(len, "name")
+        ))),
     }
 }
 
@@ -281,7 +289,7 @@ impl Tops {
         let none = Tops { k: 0, filters: Vec::new(), counts: Vec::new() };
         let Some(k) = options.top_k else { return none };
         if k >= input.m {
-            notes.push(format!("no top-{k} metrics: there are only {} labels", input.m));
+            notes.push(format!("no top-{k} metrics: {}", only(input.m, "label")));
             return none;
         }
         let mut filters = vec![None];

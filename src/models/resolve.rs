@@ -1,6 +1,6 @@
 //! Checks a specification and writes its defaults out.
 
-use super::weights::{Found, Places};
+use super::weights::{Found, Places, check_given};
 use super::{LabelGraph, Lora, ModelSpec, backbones, heads};
 use crate::error::{Error, Result};
 use crate::options::Options;
@@ -12,6 +12,12 @@ impl ModelSpec {
     pub fn find_weights(&self) -> Result<Option<Found>> {
         let Some(given) = &self.weights else { return Ok(None) };
         Places::configured().find(backbones::find(&self.backbone)?, given, self.download).map(Some)
+    }
+
+    /// Looks at the initial weights without reading them. Errors: an unknown backbone or set; no file that can be one of weights.
+    pub fn check_weights(&self) -> Result<()> {
+        let Some(given) = &self.weights else { return Ok(()) };
+        check_given(backbones::find(&self.backbone)?, given)
     }
 
     /// The same specification with every default written out, checked. Two specifications of the same model resolve to

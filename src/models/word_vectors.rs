@@ -7,7 +7,7 @@ use std::path::Path;
 use tch::Tensor;
 
 use crate::activity::interrupt;
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Result, counted, nearest};
 use crate::files;
 use crate::memory;
 
@@ -74,7 +74,7 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
             width = vector.len();
         }
         if vector.len() != width || width == 0 {
-            return Err(at(format!("expected {width} numbers as before; got {}", vector.len())));
+            return Err(at(format!("expected {} as before; got {}", counted(width, "number"), vector.len())));
         }
         slot.get_or_insert(vector);
     }

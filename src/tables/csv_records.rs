@@ -5,7 +5,7 @@ use csv::{ReaderBuilder, StringRecord, Terminator};
 use super::text_file::{TextFile, trimmed};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 
 /// The records of a CSV file (RFC 4180). Blank lines are skipped.
 ///
@@ -183,7 +183,7 @@ impl<'a> CsvRecords<'a> {
     pub fn expect_fields(&self, expected: usize, line: usize) -> Result<()> {
         match self.len() {
             len if len == expected => Ok(()),
-            len => Err(self.at(line, format!("expected {expected} fields; got {len}"))),
+            len => Err(self.at(line, format!("expected {}; got {len}", counted(expected, "field")))),
         }
     }
 

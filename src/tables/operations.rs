@@ -4,7 +4,7 @@ use polars::prelude::*;
 
 use super::polars_error::polars_error;
 use super::table::Table;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::memory;
 use crate::random;
 
@@ -139,7 +139,7 @@ impl Table {
     pub fn sample(&self, n: usize, seed: u64) -> Result<Table> {
         let height = self.height();
         if n > height {
-            return Err(Error::argument(format!("{n} rows cannot be drawn out of {height}")));
+            return Err(Error::argument(format!("{} cannot be drawn out of {height}", counted(n, "row"))));
         }
         let rows = random::sample(height, n, &mut random::seeded(seed));
         let rows = IdxCa::from_vec("rows".into(), rows.into_iter().map(|row| row as IdxSize).collect());

@@ -4,7 +4,7 @@ use polars::prelude::*;
 
 use super::cell::{Cell, cells_of, column_of};
 use super::polars_error::polars_error;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 
 /// A table of named columns.
 #[derive(Clone, Debug)]
@@ -35,8 +35,8 @@ impl Table {
         for (name, cells) in columns {
             if cells.len() != height {
                 return Err(Error::argument(format!(
-                    "column \"{name}\" has {} rows, but column \"{}\" has {height}",
-                    cells.len(),
+                    "column \"{name}\" has {}, but column \"{}\" has {height}",
+                    counted(cells.len(), "row"),
                     made.first().map_or("", |c| c.name().as_str())
                 ))
                 .about_name(name));
@@ -58,8 +58,8 @@ impl Table {
         for (i, row) in rows.into_iter().enumerate() {
             if row.len() != columns.len() {
                 return Err(Error::argument(format!(
-                    "row {i} (counted from 0) has {} cells, but there are {} columns",
-                    row.len(),
+                    "row {i} (counted from 0) has {}; expected {}, one per column",
+                    counted(row.len(), "cell"),
                     columns.len()
                 )));
             }
@@ -143,6 +143,11 @@ mod tests {
     fn mistakes_are_named() {
         let two = [String::from("a"), String::from("a")];
         assert!(Table::from_rows(&two, vec![]).unwrap_err().message.contains("two columns named \"a\""));
-        assert!(Table::from_rows(&two[..1], vec![vec![]]).unwrap_err().message.contains("row 0 (counted from 0) has 0 cells"));
+        assert!(
+            Table::from_rows(&two[..1], vec![vec![]])
+                .unwrap_err()
+                .message
+                .contains("row 0 (counted from 0) has 0 cells")
+        );
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::image_rows::ImageRows;
 use super::merge_rule::Rule;
 use super::trained_model::Trained;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 
 /// Teachers that together predict every label: once, or where there is a rule, at least once. Cheap to clone.
 #[derive(Clone)]
@@ -59,9 +59,9 @@ impl Ensemble {
                 if !labels.contains(label) {
                     let mut error = Error::unknown("label", label, labels.iter().map(String::as_str));
                     error.message = format!(
-                        "merge: label \"{label}\" of teacher number {} is not among the {} labels to merge into",
+                        "merge: label \"{label}\" of teacher number {} is not among the {} to merge into",
                         t + 1,
-                        labels.len()
+                        counted(labels.len(), "label")
                     );
                     return Err(error);
                 }
@@ -118,8 +118,8 @@ impl Ensemble {
                 let j = place.get(label.as_str()).ok_or_else(|| {
                     let mut error = Error::unknown("label", label, self.labels.iter().map(String::as_str));
                     error.message = format!(
-                        "the ensemble of {} teachers does not answer for label \"{label}\"",
-                        self.teachers.len()
+                        "the ensemble of {} does not answer for label \"{label}\"",
+                        counted(self.teachers.len(), "teacher")
                     );
                     error
                 })?;

@@ -11,6 +11,7 @@ use tch::Device;
 
 use super::job::Job;
 use crate::activity::console;
+use crate::error::counted;
 use crate::files::own;
 use crate::runs::Run;
 use crate::torch;
@@ -74,7 +75,7 @@ fn earlier(summary: &Value) -> impl Iterator<Item = &str> {
 
 fn last_in_words(summary: &Value) -> Option<String> {
     let text = |key: &str| summary[key].as_str();
-    let threads = summary["threads"].as_u64().map(|n| format!("{n} thread{}", if n == 1 { "" } else { "s" }));
+    let threads = summary["threads"].as_u64().map(|n| counted(n as usize, "thread"));
     let computed = match (threads, text("cpu")) {
         (Some(threads), Some(cpu)) => Some(format!("{threads} of {cpu}")),
         (threads, cpu) => threads.or(cpu.map(String::from)),
@@ -109,7 +110,7 @@ fn elsewhere(summary: &Value, threads: usize, cpu: &str, libtorch: Option<&str>)
     let on_cpu = summary["device"] == "Cpu";
     let mut found: Vec<String> = earlier(summary).map(|made| format!("{made} before a stop")).collect();
     if let Some(made) = summary["threads"].as_u64().filter(|&made| on_cpu && threads > 0 && made != threads as u64) {
-        found.push(format!("{made} threads (asked for: {threads})"));
+        found.push(format!("{} (asked for: {threads})", counted(made as usize, "thread")));
     }
     if let Some(made) = summary["cpu"].as_str().filter(|&made| on_cpu && made != cpu) {
         found.push(format!("the CPU {made} (here: {cpu})"));
@@ -141,6 +142,8 @@ mod tests {
         assert_eq!(of(0, "Xeon, AVX2", "2.13.0"), None);
         assert_eq!(of(2, "Xeon, AVX2", "2.13.0"), None);
         assert_eq!(of(4, "Xeon, AVX2", "2.13.0").unwrap(), "2 threads (asked for: 4)");
+        let alone = json!({ "device": "Cpu", "threads": 1 });
+        assert_eq!(elsewhere(&alone, 4, "Xeon", None).unwrap(), "1 thread (asked for: 4)");
         assert_eq!(
             of(0, "EPYC", "2.12.0").unwrap(),
             "the CPU Xeon, AVX2 (here: EPYC) and libtorch 2.13.0 (here: 2.12.0)"

@@ -12,7 +12,7 @@ use super::trained_model::Trained;
 use super::views::Views;
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::executors::device_pool;
 use crate::images::Dataset;
 use crate::labels::Unknown;
@@ -133,12 +133,12 @@ pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOp
 pub fn targets(word: &str, predictions: &Predictions, dataset: &Dataset) -> Result<Vec<f32>> {
     if predictions.images != dataset.labels.images() {
         return Err(Error::argument(format!(
-            "{word}: the predictions are for {} ({} images), not for {} of {} ({} images)",
+            "{word}: the predictions are for {} ({}), not for {} of {} ({})",
             predictions.of,
-            predictions.images.len(),
+            counted(predictions.images.len(), "image"),
             dataset.split,
             dataset.name,
-            dataset.len()
+            counted(dataset.len(), "image")
         )));
     }
     if let Some(label) = predictions.labels.iter().find(|label| !dataset.labels.labels().contains(label)) {

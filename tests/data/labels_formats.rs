@@ -415,7 +415,7 @@ fn yolo_refuses() {
     let names = |names: &str| with("0 0.5 0.5 0.1 0.1\n", names).message("");
     assert_eq!(names("names: [cat, cat]\n"), "data.yaml: classes 0 and 1 are both called \"cat\"");
     assert_eq!(names("names: {a: cat}\n"), "data.yaml, line 1: a class number must be a whole number; got \"a\"");
-    assert_eq!(names("nc: 3\nnames: [cat, dog]\n"), "data.yaml, line 1: nc is 3, but there are 2 names");
+    assert_eq!(names("nc: 3\nnames: [cat, dog]\n"), "data.yaml, line 1: nc is 3, and the list has 2 names");
     assert!(names("names: [cat\nx: 1\n").starts_with("data.yaml, line "));
     let none = Folder::of(&[("images/1.jpg", ""), ("labels/1.txt", "0 0.5 0.5 0.1 0.1\n")]);
     let error = none.refused("", json!({}));

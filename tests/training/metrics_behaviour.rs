@@ -134,7 +134,7 @@ fn bad_shapes_name_both_sizes() {
     };
     assert_eq!(go(5, 6, &[]), "scores must have the shape [2, 3], which is 6 values; got 5");
     assert_eq!(go(6, 8, &[]), "targets must have the shape [2, 3], which is 6 values; got 8");
-    assert_eq!(go(6, 6, &["a", "b"]), "scores have 3 columns, but 2 label names are given");
+    assert_eq!(go(6, 6, &["a", "b"]), "scores have 3 columns, one per label; got 2 names");
     let empty = evaluate::<f32, u8>(&[], &[], 0, 3, &[], &MetricOptions::default()).unwrap_err();
     assert_eq!(empty.message, "nothing to evaluate: there are 0 images and 3 labels");
     let none = evaluate(&[0.5_f32; 6], &[0_u8; 6], 2, 3, &[], &MetricOptions::default()).unwrap_err();
@@ -186,7 +186,7 @@ fn notes_say_what_is_unusual() {
     assert_eq!(note(&[0.9, 0.1, 0.2, 0.3, 0.8, 0.6, 0.7, 0.5], &[1, 1, 1, 1, 1, 0, 0, 0], 4), "");
     assert!(note(&[0.5; 8], &[1, 1, 1, 1, 1, 0, 0, 0], 4).contains("in 2 of 2 images scores tie at rank 3"));
     assert!(note(&[2.5, 0.1, 0.2, -3.0], &[1, 0, 0, 1], 2).contains("2 scores are not from 0 to 1"));
-    assert!(note(&[0.5, 0.1, 0.2, 0.4], &[1, 0, 1, 0], 2).contains("1 of 2 labels have no positive"));
+    assert!(note(&[0.5, 0.1, 0.2, 0.4], &[1, 0, 1, 0], 2).contains("1 of 2 labels has no positive"));
     assert!(note(&[0.5, 0.1, 0.2, 0.4], &[1, 0, 1, 0], 2).contains("no top-3 metrics: there are only 2 labels"));
 }
 

@@ -37,6 +37,23 @@ fn refused(result: Result<Model, Error>) -> Error {
     }
 }
 
+/// The wrong number of stages is found when a model is built.
+#[test]
+fn weights_that_are_none_are_refused_before_a_model_is_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(at("x.npy"), "").unwrap();
+    let of = |weights: &str| {
+        refused(make(&ModelSpec { stages: Some(99), weights: Some(weights.into()), ..stage1("resnet101") }, 1)).message
+    };
+    assert!(of(&at("x.npy")).starts_with("weights are read from .safetensors"), "{}", of(&at("x.npy")));
+    assert!(of(&at("absent.pth")).ends_with("absent.pth: there is no such file"), "{}", of(&at("absent.pth")));
+    std::fs::create_dir(at("folder.pth")).unwrap();
+    assert!(of(&at("folder.pth")).ends_with("folder.pth: this is a folder, not a file"), "{}", of(&at("folder.pth")));
+    assert_eq!(of("imagnet"), "unknown weights \"imagnet\" of resnet101");
+    assert!(of("imagenet").contains("must be an integer from 1 to"), "{}", of("imagenet"));
+}
+
 fn number(tensor: Tensor) -> f64 {
     f64::try_from(tensor).unwrap()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::pair_counts::{DENSE_UP_TO, PairCounts};
 use super::pair_list::{LEFT_OUT, PairList};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted, only};
 use crate::graph::label_names;
 
 /// Counts of m labels over N images: n_i images hold label i, e_ij hold both i and j. Cheap to clone.
@@ -29,7 +29,8 @@ impl Cooccurrence {
         label_names::index(labels)?;
         if counts.len() != m || Some(pairs.len()) != m.checked_mul(m) {
             return Err(Error::data(format!(
-                "the counts of {m} labels need {m} numbers and {m} x {m} pairs; got {} and {}",
+                "the counts of {} need {m} numbers and {m} x {m} pairs; got {} and {}",
+                counted(m, "label"),
                 counts.len(),
                 pairs.len()
             )));
@@ -38,8 +39,9 @@ impl Cooccurrence {
             let own = std::mem::take(&mut pairs[i * m + i]);
             if own != 0 && own != counts[i] {
                 return Err(Error::data(format!(
-                    "label \"{}\" is in {} images, but the diagonal has {own}",
-                    labels[i], counts[i]
+                    "label \"{}\" is in {}, but the diagonal has {own}",
+                    labels[i],
+                    counted(counts[i] as usize, "image")
                 )));
             }
         }
@@ -73,7 +75,11 @@ impl Cooccurrence {
         let m = labels.len();
         label_names::index(&labels)?;
         if counts.len() != m {
-            return Err(Error::data(format!("the counts of {m} labels need {m} numbers; got {}", counts.len())));
+            return Err(Error::data(format!(
+                "the counts of {} need as many numbers; got {}",
+                counted(m, "label"),
+                counts.len()
+            )));
         }
         let mut rows = vec![(Vec::new(), Vec::new()); m];
         let mut before = None;
@@ -110,8 +116,10 @@ impl Cooccurrence {
     pub fn with_num_images(mut self, num_images: u64) -> Result<Self> {
         if let Some(i) = (0..self.len()).find(|&i| self.counts[i] > num_images) {
             return Err(Error::data(format!(
-                "label \"{}\" is in {} images, but there are only {num_images}",
-                self.labels[i], self.counts[i]
+                "label \"{}\" is in {}, but {}",
+                self.labels[i],
+                counted(self.counts[i] as usize, "image"),
+                only(num_images as usize, "image")
             )));
         }
         self.num_images = Some(num_images);
@@ -275,11 +283,11 @@ impl Add for &Cooccurrence {
 fn over_counted(labels: &[String], counts: &[u64], pairs: &[u64], a: usize, b: usize) -> Error {
     let m = labels.len();
     let error = Error::data(format!(
-        "\"{}\" and \"{}\" are counted together {} times, more than the {} images of \"{}\"",
+        "\"{}\" and \"{}\" are counted together {}, more than the {} of \"{}\"",
         labels[a],
         labels[b],
-        pairs[a * m + b],
-        counts[a].min(counts[b]),
+        counted(pairs[a * m + b] as usize, "time"),
+        counted(counts[a].min(counts[b]) as usize, "image"),
         labels[if counts[a] <= counts[b] { a } else { b }],
     ));
     // A published file of NUS-WIDE holds such counts.

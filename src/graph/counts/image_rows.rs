@@ -1,6 +1,6 @@
 //! Label lists of images as compressed rows.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, only};
 
 /// The labels of image i are `indices[offsets[i]..offsets[i + 1]]`, ascending and each below `m`.
 pub struct Rows<'a> {
@@ -45,7 +45,7 @@ impl<'a> Rows<'a> {
             return Ok(row);
         }
         Err(match row.iter().find(|&&l| l as usize >= self.m) {
-            Some(l) => Error::data(format!("image {image} has label index {l}, but there are only {} labels", self.m)),
+            Some(l) => Error::data(format!("image {image} has label index {l}, but {}", only(self.m, "label"))),
             None => Error::data(format!("the label indices of image {image} are not ascending and unique")),
         })
     }

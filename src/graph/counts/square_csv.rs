@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::cooccurrence_counts::Cooccurrence;
 use crate::activity::interrupt;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::files;
 use crate::graph::label_names;
 use crate::tables::{CsvRecords, TextFile, guarded};
@@ -29,9 +29,9 @@ impl Cooccurrence {
                 let counts = label_counts(nums, &labels)?;
                 if let Some(i) = (0..m).find(|&i| diagonal[i] != 0 && diagonal[i] != counts[i]) {
                     return Err(Error::data(format!(
-                        "label \"{}\" is in {} images by {}, but the diagonal of {} has {}",
+                        "label \"{}\" is in {} by {}, but the diagonal of {} has {}",
                         labels[i],
-                        counts[i],
+                        counted(counts[i] as usize, "image"),
                         nums.display(),
                         path.display(),
                         diagonal[i]
@@ -169,8 +169,9 @@ fn square(path: &Path, lines: &[Line]) -> Result<(Vec<String>, Vec<u64>)> {
     }
     if rows.len() != m {
         return Err(Error::data(format!(
-            "{}: {m} label names in the header need {m} rows; got {}",
+            "{}: expected {}, one per label name in the header; got {}",
             path.display(),
+            counted(m, "row"),
             rows.len()
         )));
     }
@@ -178,7 +179,7 @@ fn square(path: &Path, lines: &[Line]) -> Result<(Vec<String>, Vec<u64>)> {
     // Every row is as long as the header before memory for all pairs is taken.
     if let Some(line) = rows.iter().find(|line| line.fields.len() != header.fields.len()) {
         let (expected, came) = (header.fields.len(), line.fields.len());
-        return Err(at(line, format!("expected {expected} fields as in the header; got {came}")));
+        return Err(at(line, format!("expected {} as in the header; got {came}", counted(expected, "field"))));
     }
     let mut pairs = vec![0; m * m];
     let mut filled = vec![false; m];
@@ -237,7 +238,7 @@ fn label_counts(path: &Path, labels: &[String]) -> Result<Vec<u64>> {
     for line in rows {
         let [Some(name), Some(n)] = [label_column, count_column].map(|c| line.fields.get(c).map(|f| f.trim())) else {
             let (expected, came) = (header.fields.len(), line.fields.len());
-            return Err(at(line, format!("expected {expected} fields as in the header; got {came}")));
+            return Err(at(line, format!("expected {} as in the header; got {came}", counted(expected, "field"))));
         };
         // Counts of labels that are not in the graph are ignored.
         if let Some(&i) = places.get(name) {
@@ -327,7 +328,7 @@ mod tests {
     fn malformed_tables_name_the_line() {
         let of = |text: &str| load(&[("x.csv", text)]).unwrap_err().message;
         assert!(of("").contains("the file is empty") && of("\n,,\n").contains("the file is empty"));
-        assert!(of("label,cat,dog\ncat,1,0\n").contains("2 label names in the header need 2 rows; got 1"));
+        assert!(of("label,cat,dog\ncat,1,0\n").contains("expected 2 rows, one per label name in the header; got 1"));
         assert!(of("label,cat,dog\ncat,1,0\ndog,1\n").contains("line 3: expected 3 fields"));
         assert!(of("label,cat,dog\ncat,1,0\ndgo,0,1\n").contains("line 3: row label \"dgo\""));
         assert!(of("label,cat,dog\ncat,1,x\ndog,0,1\n").contains("line 2: the count of \"cat\" with \"dog\""));

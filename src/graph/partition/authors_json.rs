@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::tasks::Partition;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, only};
 use crate::graph::label_names;
 use crate::{files, json};
 
@@ -50,8 +50,8 @@ fn parse(text: &str, labels: &[String]) -> Result<Partition> {
             })?;
             if label >= labels.len() {
                 return Err(Error::data(format!(
-                    "task {t} has label index {label}, but there are only {} labels",
-                    labels.len()
+                    "task {t} has label index {label}, but {}",
+                    only(labels.len(), "label")
                 )));
             }
             let slot = position.as_u64().and_then(|p| list.get_mut(usize::try_from(p).ok()?));

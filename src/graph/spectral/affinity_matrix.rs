@@ -72,8 +72,10 @@ impl Affinity {
     /// The affinity of a branch, computed from S_ij = e_ij / n_i.
     ///
     /// Co-occurrence: P+ = (S^p + (S^p)ᵀ) / 2. Dis-occurrence: 1 - P+ element-wise. The diagonal is zero in both, as
-    /// in scikit-learn's Laplacian. Errors: a power that is not a positive number, or one given together with a preset
-    /// that sets it; a complement that leaves a label without a positive degree.
+    /// in scikit-learn's Laplacian; the ones of I - P+ (complement Identity) count in degrees and Laplacian alone.
+    ///
+    /// Errors: a power that is not a positive number, or one given together with a preset that sets it; a complement that
+    /// leaves a label without a positive degree.
     pub fn new(counts: &Cooccurrence, branch: Branch, options: &AffinityOptions) -> Result<Self> {
         let power = power(branch, options)?;
         let labels = counts.labels().clone();
@@ -143,7 +145,7 @@ impl Affinity {
         self.inner.weights.get(i, j)
     }
 
-    /// The weights, m × m, symmetric, with a zero diagonal. Errors: too many labels for a square table.
+    /// The weights, m × m, symmetric, with a zero diagonal whatever the complement. Errors: too many labels for a square table.
     pub fn matrix(&self) -> Result<DMatrix<f64>> {
         self.square()?;
         Ok(self.inner.weights.to_dense())
@@ -166,7 +168,7 @@ impl Affinity {
         &self.inner.weights
     }
 
-    /// d_i = Σ_j P_ij.
+    /// d_i = Σ_j P_ij, and 1 more for the complement Identity, whose P_ii is 1.
     pub fn degrees(&self) -> &[f64] {
         &self.inner.degrees
     }
@@ -335,7 +337,9 @@ mod tests {
         assert!(e.help.unwrap().contains("ones"));
         let sparse = chain().take_labels(&["a", "c", "d"]).unwrap();
         let a = Affinity::new(&sparse, Branch::Dis, &options).unwrap();
+        // The ones of I count in the degrees and are not shown.
         assert_eq!(a.degrees(), &[1.0; 3]);
+        assert_eq!(a.matrix().unwrap(), DMatrix::zeros(3, 3));
         assert_eq!(a.laplacian().unwrap(), DMatrix::zeros(3, 3));
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::activity::interrupt;
-use crate::error::Result;
+use crate::error::{Result, counted};
 use crate::tables::TextFile;
 
 /// A file whose rows are not cut into values yet.
@@ -177,7 +177,7 @@ fn dense(content: &str, wanted: &[bool]) -> Result<Row, Fault> {
         }
     }
     if count != wanted.len() {
-        return Err(format!("expected {} values, one for each attribute; got {count}", wanted.len()));
+        return Err(format!("expected {}, one for each attribute; got {count}", counted(wanted.len(), "value")));
     }
     if !cursor.0.is_empty() && !cursor.0.starts_with(['{', '%']) {
         return Err(format!("expected a comma behind value {count}"));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{LoadOptions, Probe, Reader, csv_long, json_lines, known_split, usual_split};
 use crate::activity::console;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::files;
 use crate::labels::LabelTable;
 use crate::tables::TextFile;
@@ -123,7 +123,7 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     }
     let table = joined(parts)?;
     if table.num_labels() == 0 {
-        let message = format!("{} has {} images, but none has a label", path.display(), table.num_images());
+        let message = format!("{} has {}, but none has a label", path.display(), counted(table.num_images(), "image"));
         return Err(Error::data(message)
             .with_help("the option label names the key of labels, for example label: \"objects.categories\""));
     }

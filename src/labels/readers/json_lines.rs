@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{LoadOptions, list};
 use crate::activity::console;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::labels::LabelTable;
 use crate::labels::records::{self, Form, JsonSource, Layout, columns};
 use crate::tables::TextFile;
@@ -47,7 +47,8 @@ pub fn read(text: &TextFile, options: &LoadOptions, splits: Option<&str>) -> Res
         return Ok(table);
     };
     if let Some(width) = layout.flags.filter(|&width| width != names.len()) {
-        let what = format!("{width} flags per record, but the file of names beside it has {}", names.len());
+        let what =
+            format!("{} per record, but the file of names beside it has {}", counted(width, "flag"), names.len());
         return Err(Error::in_file(&text.path, what));
     }
     if let Some(beyond) = numbers.iter().find(|&&number| number >= names.len()) {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{LoadOptions, Probe, Reader};
 use crate::activity::{console, interrupt};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted, only};
 use crate::files::is_picture;
 use crate::labels::LabelTable;
 use crate::labels::names::trimmed;
@@ -165,7 +165,7 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
             match (&names, numbers) {
                 (Some(names), true) => {
                     let name = label.parse::<usize>().ok().and_then(|at| names.get(at)).ok_or_else(|| {
-                        text.at(*line, format!("label {label}, but only {} labels have names", names.len()))
+                        text.at(*line, format!("label {label}, but {} with a name", only(names.len(), "label")))
                     })?;
                     builder.pair(image, name, *line)?;
                 }
@@ -184,8 +184,8 @@ fn separator(text: &TextFile, rows: &[Row], options: &LoadOptions) -> Option<Str
     }
     let holds = |sign: &str| rows.iter().flat_map(|row| &row.labels).filter(|label| label.contains(sign)).count();
     let sign = ["|", ";", ","].into_iter().find(|sign| holds(sign) > 0)?;
-    let (path, n) = (text.path.display(), holds(sign));
-    console::log(&format!("{path}: {n} words hold several labels, cut at \"{sign}\" (separator: \"\" does not)"));
+    let (path, words) = (text.path.display(), counted(holds(sign), "word"));
+    console::log(&format!("{path}: {words} of several labels, cut at \"{sign}\" (separator: \"\" does not)"));
     Some(sign.to_string())
 }
 
@@ -217,9 +217,10 @@ fn read_flags(
     let names = match names {
         Some(names) if names.len() != width => {
             let line = rows.first().map_or(1, |row| row.line);
-            return Err(
-                text.at(line, format!("{width} flags per line, but the file of names beside it has {}", names.len()))
-            );
+            return Err(text.at(
+                line,
+                format!("{} per line, but the file of names beside it has {}", counted(width, "flag"), names.len()),
+            ));
         }
         Some(names) => names,
         None => match &options.labels {
@@ -227,7 +228,7 @@ fn read_flags(
             _ => numbers(width),
         },
     };
-    console::log(&format!("{}: each line holds {width} flags of 0 and 1", text.path.display()));
+    console::log(&format!("{}: each line holds {} of 0 and 1", text.path.display(), counted(width, "flag")));
     one_line_each(text, &rows)?;
     let (policy, mut taken) = (Policy::of(options), Taken::default());
     let (mut present, mut unknown) = (vec![Vec::new(); rows.len()], vec![Vec::new(); rows.len()]);
@@ -333,7 +334,7 @@ mod tests {
         let of = |files: &[(&str, &str)]| written(files).unwrap_err().message;
         assert!(
             of(&[("t.txt", "1.jpg 0 9\n2.jpg 1\n"), ("classes.txt", "a\nb\n")])
-                .contains("t.txt, line 1: label 9, but only 2")
+                .contains("t.txt, line 1: label 9, but there are only 2 labels with a name")
         );
         assert!(
             of(&[("t.txt", "1.jpg 0 1\n1.jpg 1 1\n")])

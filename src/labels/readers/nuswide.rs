@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::{LoadOptions, Probe, Reader};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::files;
 use crate::labels::LabelTable;
 use crate::labels::names::trimmed;
@@ -140,8 +140,10 @@ fn positives(file: &Path, images: usize, options: &LoadOptions) -> Result<Vec<us
     }
     if count != images {
         return Err(Error::data(format!(
-            "{} has {count} lines, but the image list has {images} images",
-            file.display()
+            "{} has {}, but the image list has {}",
+            file.display(),
+            counted(count, "line"),
+            counted(images, "image")
         )));
     }
     Ok(rows)

@@ -10,7 +10,7 @@ use super::yaml::{self, Node, Value};
 use super::{LoadOptions, Probe, Reader, known_split, list, usual_split};
 use crate::activity::progress::Progress;
 use crate::activity::{self, console, interrupt};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::files;
 use crate::files::is_picture;
 use crate::labels::LabelTable;
@@ -201,7 +201,7 @@ fn classes_of_yaml(file: &Path, yaml: &Node, encoding: Option<&str>) -> Result<C
     if let Some((line, n)) = count
         && n != names.len() as u64
     {
-        return Err(at(line, format!("nc is {n}, but there are {} names", names.len())));
+        return Err(at(line, format!("nc is {n}, and the list has {}", counted(names.len(), "name"))));
     }
     Classes { file: file.to_path_buf(), names }.checked()
 }
@@ -489,9 +489,9 @@ fn boxes(file: &Path, classes: &Classes, label_of: &HashMap<u64, u32>, encoding:
             );
         };
         let label = label_of.get(&class).ok_or_else(|| {
-            let (n, file) = (classes.names.len(), classes.file.display());
+            let (n, file) = (counted(classes.names.len(), "name"), classes.file.display());
             let last = classes.names.keys().next_back().copied().unwrap_or(0);
-            text.at(line, format!("class {class} has no name; {file} has {n} names, for classes up to {last}"))
+            text.at(line, format!("class {class} has no name; {file} has {n}, for classes up to {last}"))
         })?;
         labels.push(*label);
     }

@@ -40,7 +40,7 @@ use super::names::trimmed;
 use super::pairs::{Entry, PairBuilder, Repeats};
 use super::readers::LoadOptions;
 use crate::activity::console;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 
 /// One value of a record.
 #[derive(Clone, Debug, PartialEq)]
@@ -267,8 +267,9 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
             let holding = builder.labels().iter().filter(|label| label.contains(other)).count();
             if holding > 0 {
                 console::log(&format!(
-                    "{}: {holding} labels hold \"{other}\" (option separator chooses)",
-                    source.name()
+                    "{}: {} with \"{other}\" in the name (option separator chooses)",
+                    source.name(),
+                    counted(holding, "label")
                 ));
             }
         }
@@ -285,8 +286,9 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
     taken.report(&source.name(), &policy);
     if unsure > 0 {
         console::log(&format!(
-            "{}: {unsure} rows have a confidence between 0 and 1; they count as present",
-            source.name()
+            "{}: {} with a confidence between 0 and 1, taken as present",
+            source.name(),
+            counted(unsure as usize, "row")
         ));
     }
     Ok(builder)

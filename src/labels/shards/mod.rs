@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use self::kept::Kept;
 use super::parquet_counts::Parts;
 use crate::activity::{console, interrupt};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::graph::Cooccurrence;
 use crate::runs::{Run, RunStore, id_of};
 
@@ -59,7 +59,8 @@ impl Shards {
         let files = parts.files.iter().enumerate().map(|(i, path)| File::of(path, column(i)));
         let files = files.collect::<Result<Vec<_>>>()?;
         if n > files.len() {
-            console::log(&format!("{n} shards were asked for; {} files make {}", files.len(), files.len()));
+            let shards = counted(files.len(), "shard");
+            console::log(&format!("{shards} of one file each, not the {n} that were asked for"));
         }
         let sizes: Vec<u64> = files.iter().map(|file| file.bytes).collect();
         let mut rest = files.into_iter();

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tch::Tensor;
 
 use super::Model;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::models::label_order::{self, LabelOrder};
 use crate::models::{heads, weights};
 
@@ -91,8 +91,9 @@ impl Model {
         });
         if let Some((_, here, there)) = classes {
             self.notes.push(format!(
-                "{file}: the last layer \"{last}\" is for {} classes; for {} labels it starts from random weights",
-                there[0], here[0]
+                "{file}: the last layer \"{last}\" is for {}; for {} it starts from random weights",
+                counted(there[0] as usize, "class"),
+                counted(here[0] as usize, "label")
             ));
         }
         // That of a whole backbone is of no use after fewer stages.

@@ -65,6 +65,8 @@ impl Model {
     ///
     /// Errors: those of the specification; no labels; weights that are missing or do not fit.
     pub fn new(spec: &ModelSpec, labels: &[String], seed: u64, device: Device) -> Result<Model> {
+        // Building a large model takes seconds.
+        spec.check_weights()?;
         let mut model = Self::random(spec, labels, seed, device)?;
         if let Some(found) = spec.find_weights()? {
             model.load_weights(&found.path)?;

@@ -112,7 +112,9 @@ impl Model {
         let description = metadata.get("cpsd").ok_or_else(|| bad("its metadata has no \"cpsd\"".into()))?;
         let description: Description = json::parse(description.as_bytes()).map_err(bad)?;
         let mut spec = description.spec.ok_or_else(|| bad("it has no specification".into()))?;
-        spec.path = chosen_module(path, &spec, beside.module)?;
+        let in_file = |e: Error| Error { message: format!("{}: {}", path.display(), e.message), ..e }.about_file(path);
+        let from_file = backbones::find(&spec.backbone).map_err(in_file)?.from_file;
+        spec.path = chosen_module(path, &spec, from_file, beside.module)?;
         // Those that the caller names come before those in the file.
         let held =
             state.iter().find(|(name, _)| *name == heads::words_in_file()).filter(|_| beside.word_vectors.is_none());
@@ -124,7 +126,6 @@ impl Model {
         let labels = description.labels.ok_or_else(|| bad("its labels are not a list of names".into()))?;
         let shapes = state.iter().map(|(name, tensor)| (name.clone(), tensor.size())).collect();
         let params = Params::of_file(shapes).with_fixed(fixed);
-        let in_file = |e: Error| Error { message: format!("{}: {}", path.display(), e.message), ..e }.about_file(path);
         let mut model = Self::build(&spec, &labels, 0, params, device).map_err(in_file)?;
         if let (Some(code), Some(saved)) = (model.backbone.fingerprint(), &description.module)
             && code != *saved
@@ -151,9 +152,8 @@ struct Description {
     module: Option<String>,
 }
 
-/// The module for a specification that was read from the file of weights `path`.
-fn chosen_module(path: &Path, spec: &ModelSpec, module: Option<&Path>) -> Result<Option<String>> {
-    let from_file = backbones::find(&spec.backbone)?.from_file;
+/// The module for a specification that was read from the file of weights `path`; `from_file` if its backbone is one.
+fn chosen_module(path: &Path, spec: &ModelSpec, from_file: bool, module: Option<&Path>) -> Result<Option<String>> {
     let said = spec.path.as_deref().filter(|_| from_file);
     match (from_file, module, said) {
         (false, None, _) => Ok(spec.path.clone()),
@@ -298,6 +298,18 @@ mod tests {
         assert!(error.contains("not a model that save wrote: missing"), "{error}");
         let error = read(&json!({ "spec": spec, "labels": ["a", "a"], "extra": {} }));
         assert!(error.contains("label \"a\" is there twice"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_backbone_is_said_with_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.safetensors");
+        let metadata =
+            [("cpsd".to_string(), json!({ "spec": { "backbone": "resnet19" }, "labels": ["a"] }).to_string())];
+        weights::write_safetensors(&path, &[], &metadata).unwrap();
+        let error = Model::load(&path, Device::Cpu).map(|_| ()).unwrap_err();
+        assert_eq!(error.message, format!("{}: unknown backbone \"resnet19\"", path.display()));
+        assert_eq!(error.help.as_deref(), Some("did you mean \"resnet18\"?"));
     }
 
     #[test]

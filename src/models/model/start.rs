@@ -7,7 +7,7 @@ use tch::{Device, Tensor};
 
 use super::load::log_once;
 use super::{FirstValues, HeadSetup, Model, Params, Scope, backbones, heads};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::models::ModelSpec;
 
 impl Model {
@@ -50,7 +50,10 @@ impl Model {
             let (n, first) = (fresh.len(), fresh[..fresh.len().min(3)].join(", "));
             let more = if n > 3 { ", ..." } else { "" };
             let head = &self.spec.head;
-            log_once(&format!("start {name}: {n} tensors of head \"{head}\" start from random weights: {first}{more}"));
+            log_once(&format!(
+                "start {name}: random weights for {} of head \"{head}\": {first}{more}",
+                counted(n, "tensor")
+            ));
         }
         let new = self.labels.iter().filter(|label| !other.labels.contains(label)).count();
         if by_label && new > 0 {

@@ -14,26 +14,50 @@ mod write_npz;
 mod zip;
 
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::path::Path;
 
 use tch::Tensor;
 
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
+use crate::files;
 
 pub use fit::{Fitted, fit};
 pub use hub::{Hub, Origin, Remote, user_cache};
 pub use npy::{read_npy, read_npz};
 pub use pickle::read_pickle;
-pub use published::{Found, Places};
+pub use published::{Found, Places, check_given};
 pub use safetensors::{parse_safetensors, read_safetensors, to_safetensors, write_safetensors};
 pub use write_npy::write_npy;
 pub use write_npz::write_npz;
+
+/// What is said of a file that has fewer bytes than its beginning asks for.
+fn cut_short(expected: impl Display, came: usize) -> String {
+    format!("the file is cut short: expected {expected} bytes; got {came}")
+}
 
 /// Whether a file's ending is one of those that PyTorch's checkpoints have.
 pub fn is_pickle(path: &Path) -> bool {
     const ENDINGS: [&str; 6] = ["pth", "pt", "ckpt", "bin", "pkl", "tar"];
     path.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| ENDINGS.contains(&ending))
+}
+
+/// Whether [`read`] can be asked for a file, without reading it. Errors: another ending, no file.
+pub fn check_file(path: &Path) -> Result<()> {
+    match path.extension().is_some_and(|ending| ending == "safetensors") || is_pickle(path) {
+        false => Err(not_read(path)),
+        true if path.is_file() => Ok(()),
+        true => Err(files::no_file(path)),
+    }
+}
+
+fn not_read(path: &Path) -> Error {
+    Error::argument(format!(
+        "weights are read from .safetensors, .pth, .pt, .ckpt, .bin, .pkl or .pth.tar files; got \"{}\"",
+        path.display()
+    ))
+    .about_file(path)
 }
 
 /// The named tensors of a `.safetensors`, `.pth`, `.pt`, `.ckpt`, `.pkl` or `.pth.tar` file.
@@ -44,13 +68,7 @@ pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
     let tensors = match path.extension().and_then(|e| e.to_str()) {
         Some("safetensors") => read_safetensors(path)?.0,
         Some(_) if is_pickle(path) => read_pickle(path)?,
-        _ => {
-            return Err(Error::argument(format!(
-                "weights are read from .safetensors, .pth, .pt, .ckpt, .bin, .pkl or .pth.tar files; got \"{}\"",
-                path.display()
-            ))
-            .about_file(path));
-        }
+        _ => return Err(not_read(path)),
     };
     // Any number of names may share one tensor.
     let mut seen = HashSet::new();

@@ -1,5 +1,6 @@
 //! Reads NumPy's .npy and .npz (NEP 1): both orders of axes, both orders of bytes.
 
+use std::fmt::Display;
 use std::io::Read;
 use std::path::Path;
 
@@ -253,19 +254,22 @@ fn bad(what: &str) -> Error {
     Error::data(format!("not a NumPy array that can be read: {what}"))
 }
 
-fn cut_short() -> Error {
-    bad("the file is cut short")
+fn cut_short(expected: impl Display, came: usize) -> Error {
+    bad(&super::cut_short(expected, came))
 }
 
 /// Where the header begins and where it ends, from the first [`PREFIX`] bytes.
 fn header_place(bytes: &[u8]) -> Result<(usize, usize)> {
+    if bytes.is_empty() {
+        return Err(bad("it is empty"));
+    }
     let Some(behind) = bytes.strip_prefix(b"\x93NUMPY") else {
         return Err(bad("it does not begin as a .npy file does"));
     };
     let (length, begin) = match behind {
         [1, _, a, b, ..] => (u16::from_le_bytes([*a, *b]) as usize, 10),
         [2 | 3, _, a, b, c, d, ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, 12),
-        [1..=3, ..] | [] => return Err(cut_short()),
+        [1..=3, ..] | [] => return Err(cut_short("10 or more", bytes.len())),
         [version, ..] => return Err(bad(&format!("it has version {version} of the format"))),
     };
     if length > HEADER {
@@ -290,7 +294,7 @@ struct Described {
 impl Described {
     fn of(bytes: &[u8]) -> Result<Described> {
         let (begin, start) = header_place(bytes)?;
-        let header = String::from_utf8_lossy(bytes.get(begin..start).ok_or_else(cut_short)?);
+        let header = String::from_utf8_lossy(bytes.get(begin..start).ok_or_else(|| cut_short(start, bytes.len()))?);
         let header = Header::parse(&header).ok_or_else(|| bad("its header does not tell type, order and shape"))?;
         let (order, name) = match header.descr.as_bytes() {
             [order @ (b'<' | b'>' | b'=' | b'|'), ..] => (*order, &header.descr[1..]),
@@ -310,7 +314,8 @@ impl Described {
     /// The bytes of the file.
     fn whole(&self) -> Result<usize> {
         let (_, elements) = shape::checked(&self.header.shape).map_err(|e| bad(&e.message))?;
-        elements.checked_mul(self.size).and_then(|data| data.checked_add(self.start)).ok_or_else(cut_short)
+        let whole = elements.checked_mul(self.size).and_then(|data| data.checked_add(self.start));
+        whole.ok_or_else(|| bad("its shape needs more bytes than a file can have"))
     }
 }
 
@@ -318,8 +323,11 @@ fn array(bytes: &[u8]) -> Result<Tensor> {
     let described = Described::of(bytes)?;
     match described.whole()? {
         whole if bytes.len() == whole => {}
-        whole if bytes.len() > whole => return Err(bad("there is more behind the array")),
-        _ => return Err(cut_short()),
+        whole if bytes.len() > whole => {
+            let came = bytes.len();
+            return Err(bad(&format!("there is more behind the array: expected {whole} bytes; got {came}")));
+        }
+        whole => return Err(cut_short(whole, bytes.len())),
     }
     let data = &bytes[described.start..];
     let Described { header, order, name, kind, size, .. } = described;
@@ -470,8 +478,11 @@ mod tests {
         );
         assert_eq!(of("'<u8'", "0000000000000080"), format!("{begin}it holds a whole number of 2^63 or more"));
         assert_eq!(of("[('a', '<i4')]", "00000000"), format!("{begin}its elements are a record of fields"));
-        assert_eq!(of("'<i4'", "0000"), format!("{begin}the file is cut short"));
-        assert_eq!(of("'<i4'", "0000000000"), format!("{begin}there is more behind the array"));
+        assert_eq!(of("'<i4'", "0000"), format!("{begin}the file is cut short: expected 132 bytes; got 130"));
+        assert_eq!(
+            of("'<i4'", "0000000000"),
+            format!("{begin}there is more behind the array: expected 132 bytes; got 133")
+        );
         assert!(refused("{'descr': '<i4', 'shape': (1,)}", "00000000").contains("its header does not tell"));
         let huge = "{'descr': '<f8', 'fortran_order': False, 'shape': (9223372036854775807, 9223372036854775807), }";
         assert!(refused(huge, "").ends_with("a shape is larger than any memory"));
@@ -493,9 +504,7 @@ mod tests {
         // 64 MiB of zeros behind it: one byte too many is enough to know.
         let long = compressed(&[whole.clone(), vec![0; 1 << 26]].concat());
         assert_eq!(inflated(&long, size).unwrap().len(), whole.len() + 1);
-        assert!(
-            array(&inflated(&long, size).unwrap()).unwrap_err().message.ends_with("there is more behind the array")
-        );
+        assert!(array(&inflated(&long, size).unwrap()).unwrap_err().message.contains("there is more behind the array"));
         let lies = inflated(&long, size + (1 << 26)).unwrap_err().message;
         assert!(lies.ends_with("bytes, which its header does not need"), "{lies}");
         let header = [&b"\x93NUMPY\x02\x00\xff\xff\xff\x7f"[..], &vec![b' '; 1 << 20]].concat();

@@ -27,6 +27,18 @@ pub struct Found {
     pub origin: Option<Origin>,
 }
 
+/// Looks at the weights that are given for a backbone without reading or downloading anything.
+///
+/// Errors: a name of no set; a path to no file, or to one of an ending that is not read.
+pub fn check_given(kind: &BackboneKind, weights: &str) -> Result<()> {
+    let name = weights.split_once('@').map_or(weights, |(name, _)| name);
+    match kind.weights.set(name).or(kind.weights.set(weights)) {
+        Some(_) => Ok(()),
+        None if looks_like_a_path(weights) => super::check_file(Path::new(weights)),
+        None => Err(unknown(kind, weights)),
+    }
+}
+
 impl Places {
     /// The folders of the setting `weights` (CPSD_WEIGHTS, `cpsd.toml`); `weights/` in the working folder, in the three above it, in the
     /// project's folder and in those of the program; cpsd's folder among the user's caches; the Hub's cache; the Hub, if the setting

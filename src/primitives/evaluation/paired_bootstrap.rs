@@ -2,7 +2,7 @@
 
 use rhai::{Array, Dynamic, Map};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::images::Dataset;
 use crate::metrics::{self, BootstrapOptions, Interval, Ranked};
 use crate::primitives::parameters::{Predicting, numbers};
@@ -66,9 +66,9 @@ fn of_pictures(call: &Call, a: Dynamic, b: Dynamic, split: Dataset, options: Boo
         let targets = targets(call.name, predictions, &split)?;
         if predictions.labels != labels {
             return Err(Error::argument(format!(
-                "{}: all models must answer for the same labels in one order; one has {} labels and another {}, or another order",
+                "{}: all models must answer for the same labels in one order; one has {} and another {}, or another order",
                 call.name,
-                labels.len(),
+                counted(labels.len(), "label"),
                 predictions.labels.len()
             )));
         }

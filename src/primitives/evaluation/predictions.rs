@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::images::Dataset;
 use crate::primitives::values::predictions::PredictionsValue;
 use crate::primitives::values::tensor::TensorValue;
@@ -35,8 +35,12 @@ fn predictions(call: &Call, scores: TensorValue, dataset: Dataset) -> Result<Pre
     let size = scores.0.size();
     if size != [n as i64, m as i64] {
         return Err(Error::argument(format!(
-            "{}: {} of {} has {n} pictures and {m} labels, so the scores must be a Tensor [{n}, {m}]; got {size:?}",
-            call.name, dataset.split, dataset.name
+            "{}: {} of {} has {} and {}, so the scores must be a Tensor [{n}, {m}]; got {size:?}",
+            call.name,
+            dataset.split,
+            dataset.name,
+            counted(n, "picture"),
+            counted(m, "label")
         )));
     }
     let values = torch::to_vec_f32(&scores.0)?;

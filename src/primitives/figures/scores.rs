@@ -3,7 +3,7 @@
 use rhai::Dynamic;
 
 use super::given::numbers;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::images::Dataset;
 use crate::labels::Unknown;
 use crate::metrics::Scored;
@@ -44,8 +44,9 @@ pub fn scored(
         Some(names) if names.len() == m => names,
         Some(names) => {
             return Err(Error::argument(format!(
-                "{} needs a name for each of {m} labels; got {}",
+                "{} needs a name for each of {}; got {}",
                 call.name,
+                counted(m, "label"),
                 names.len()
             )));
         }

@@ -13,7 +13,7 @@ pub const WORD: Word = Word {
     ],
     summary: "The label graph's weights on one branch: \"co\" joins labels that appear together, \"dis\" those that do not.",
     details: "With S_ij = e_ij / n_i: P+ = (S^p + (S^p)ᵀ)/2 on \"co\", element-wise 1 - P+ on \"dis\", zero diagonal (CPSD, IJCAI \
-2022). m × m for m labels; the power p is 1/2 in the paper.",
+2022). The ones on the diagonal of complement \"identity\", I - P+, count in degrees and eigenvalues alone. m × m for m labels; the power p is 1/2 in the paper.",
     options: Some(OptionDocs::of::<AffinityOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 200, val: 1, test: 1, test_shifted: 1});\nlet a = affinity(cooccurrence(data.train), \"co\");\na.branch",

@@ -3,7 +3,7 @@
 use rhai::Dynamic;
 use tch::Kind as Element;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::labels::LabelTable;
 use crate::primitives::parameters::{Names, strings};
 use crate::primitives::values::tensor::TensorValue;
@@ -36,8 +36,8 @@ fn label_table(call: &Call, tensor: TensorValue, labels: Names, images: Option<D
     };
     let (n, m) = (n as usize, m as usize);
     if labels.0.len() != m {
-        let came = labels.0.len();
-        return Err(Error::argument(format!("{}: a Tensor {size:?} has {m} labels; got {came} names", call.name)));
+        let (m, came) = (counted(m, "label"), counted(labels.0.len(), "name"));
+        return Err(Error::argument(format!("{}: a Tensor {size:?} has {m}; got {came}", call.name)));
     }
     let images = match images {
         None => (0..n).map(|i| i.to_string()).collect(),
@@ -50,8 +50,8 @@ fn label_table(call: &Call, tensor: TensorValue, labels: Names, images: Option<D
         }
     };
     if images.len() != n {
-        let came = images.len();
-        return Err(Error::argument(format!("{}: a Tensor {size:?} has {n} images; got {came} names", call.name)));
+        let (n, came) = (counted(n, "image"), counted(images.len(), "name"));
+        return Err(Error::argument(format!("{}: a Tensor {size:?} has {n}; got {came}", call.name)));
     }
     let flat = read_back(&tensor.0)?.f_to_kind(Element::Float)?.f_contiguous()?.f_reshape([-1])?;
     let values = Vec::<f32>::try_from(&flat)?;

@@ -12,12 +12,13 @@ use crate::script::kind::{KindOfValue, Member, kind_value};
 
 impl KindOfValue for Affinity {
     const NAME: &'static str = "Affinity";
-    const SUMMARY: &'static str = "The label graph's weights on one branch: symmetric, m × m, zero diagonal.";
+    const SUMMARY: &'static str =
+        "The label graph's weights on one branch: symmetric, m × m, shown with a zero diagonal.";
     const MEMBERS: &'static [Member] = &[
         Member::new("labels", "the label names, in order"),
         Member::new("branch", "\"co\" or \"dis\""),
         Member::new("power", "the exponent p"),
-        Member::new("degrees", "the row sums"),
+        Member::new("degrees", "the row sums, each 1 more on \"dis\" with complement \"identity\""),
         Member::new("eigenvalues()", "of the normalised Laplacian, ascending"),
         Member::new("eigenvalues(n)", "the n smallest of them, of a graph of any size"),
         Member::new("weight(a, b)", "the weight between two labels"),

@@ -136,7 +136,10 @@ fn gradients(call: &Call, model: &ModelValue, dataset: Dataset, loss: Dynamic) -
             };
             let unknown = dataset.labels.num_unknown();
             if unknown > 0 {
-                let error = Error::argument(format!("gradients: {unknown} entries of the data are of unknown truth"));
+                let error = Error::argument(format!(
+                    "gradients: the data has {} of unknown truth",
+                    counted(unknown as usize, "entry")
+                ));
                 return Err(raise(error.with_help(
                     "a closure |logits, targets| sees them as -1: where(targets >= 0, ...) leaves them out",
                 )));
