@@ -188,6 +188,34 @@ fn every_experiment_runs_to_its_end() {
     assert_eq!(rows(&f.join("out/partition_stability.csv")), (2 * 2 * 11, 0));
 }
 
+/// How many trainings a printed plan has.
+fn trainings(planned: &str) -> usize {
+    let line = planned.lines().find(|line| line.contains(" trainings, 0 in the run store")).expect(planned);
+    line.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn experiments_are_planned_before_they_are_made() {
+    let Some(folder) = place() else { return };
+    let f = folder.path();
+    let toy = ["train=48", "epochs=1", "teacher_epochs=1", "size=32", "k=2", "plan=true"];
+    let of = |name: &str, more: &[&'static str]| {
+        let planned = script(f, name, &[&toy[..], more].concat());
+        assert!(planned.lines().next().unwrap().contains("epochs  state"), "{planned}");
+        trainings(&planned)
+    };
+    // Twelve rows, and teachers: of both branches, two random ones, of both branches at k + 2, of few pictures and of few labels. A task may come again.
+    let teachers = 4 + 2 + 8 + 4 + 4;
+    let planned = of("beyond.rhai", &["seeds=0", "share=0.5"]);
+    assert!((12 + teachers - 4..=12 + teachers).contains(&planned), "{planned}");
+    // The same dropout in teachers and students: every setting for every seed.
+    assert_eq!(of("better.rhai", &["seeds=0,1", "rows=baseline,+ CPSD", "dropouts=0.0,0.3"]), 2 * 2 * (1 + 4 + 1));
+    assert_eq!(of("cam.rhai", &[]), 1 + 4 + 3);
+    assert!(!f.join("out").exists() && !f.join("runs").exists());
+    let error = refused(f, "partition_stability.rhai", &["plan=true"]);
+    assert!(error.contains("plan= is of students=true"), "{error}");
+}
+
 /// The specification of a run.
 fn spec(folder: &Path, run: &str) -> Value {
     let text = std::fs::read_to_string(folder.join("runs").join(run).join("spec.json")).unwrap();
@@ -216,11 +244,17 @@ fn tasks(ensembles: &[Vec<Value>]) -> Vec<Vec<BTreeSet<String>>> {
 fn controls_are_what_they_say_and_cost_what_they_say() {
     let Some(folder) = place() else { return };
     let f = folder.path();
-    let printed = script(
-        f,
-        "ablation_components.rhai",
-        &["train=48", "epochs=2", "teacher_epochs=1", "seeds=0,1", "k=2", "probe=false"],
-    );
+    let arguments = ["train=48", "epochs=2", "teacher_epochs=1", "seeds=0,1", "k=2", "probe=false"];
+    let planned = script(f, "ablation_components.rhai", &[&arguments[..], &["plan=true"]].concat());
+    assert!(planned.contains("it is the most that is trained") && !f.join("out").exists(), "{planned}");
+    // The longest setting of the search stands for that of the other seed.
+    assert!(planned.lines().any(|line| line.starts_with("dropout 0.6, decay 0.001 ")), "{planned}");
+    let planned = trainings(&planned);
+    let printed = script(f, "ablation_components.rhai", &arguments);
+    let made = std::fs::read_dir(f.join("runs")).unwrap().flatten();
+    let made = made.filter(|run| run.file_name().to_string_lossy().starts_with("train-")).count();
+    // Where val chooses the baseline's own setting, one is less.
+    assert!(made == planned || made + 1 == planned, "{made} of {planned}");
     for said in ["ensemble: 5 baselines", "longer: 6 epochs", "regularised, by val: dropout", "above + SD2"] {
         assert!(printed.contains(said), "no {said:?} in\n{printed}");
     }
