@@ -429,6 +429,17 @@ fn factors_of_the_regime_reach_the_trainings_that_they_are_of() {
         let error = refused(f, &format!("{name}.rhai"), &["train=40", "k=0"]);
         assert!(error.contains("k= is 2 or above; got 0"), "{name}: {error}");
     }
+    // More tasks than labels are refused before anything is trained, in the words of the partition.
+    assert!(f.join("runs").exists());
+    std::fs::remove_dir_all(f.join("runs")).unwrap();
+    for name in OF_ANY_DATA.iter().filter(|name| **name != "own_head_cost") {
+        let train: &[&str] = if *name == "label_graph" { &[] } else { &["train=40", "size=32"] };
+        let error = refused(f, &format!("{name}.rhai"), &[train, &["k=90"]].concat());
+        assert!(error.contains("k=90: The k parameter of spectral_partition must be an integer"), "{name}: {error}");
+    }
+    let error = refused(f, "beyond.rhai", &["train=40", "k=39"]);
+    assert!(error.contains("since a row has k + 2 tasks of the labels; got 39"), "{error}");
+    assert!(!f.join("runs").exists());
 }
 
 #[test]
