@@ -146,9 +146,15 @@ fn every_experiment_runs_to_its_end() {
     for split in ["test", "test_shifted"] {
         assert!(f.join(format!("out/ablation_k_{split}.png")).metadata().unwrap().len() > 5000);
     }
-    script(f, "departures.rhai", &with(&["seeds=0", "k=2"]));
+    let printed = script(f, "departures.rhai", &with(&["seeds=0", "k=2"]));
+    // One seed has no error.
+    assert!(
+        printed.contains("mAP of CPSD, of one seed, so without a standard error") && !printed.contains('±'),
+        "{printed}"
+    );
     assert_eq!(rows(&f.join("out/departures.csv")), (11, 0));
-    script(f, "ablation_weight.rhai", &with(&["seeds=0,1", "k=2", "weights=0.02,0.5"]));
+    let printed = script(f, "ablation_weight.rhai", &with(&["seeds=0,1", "k=2", "weights=0.02,0.5"]));
+    assert!(printed.contains(", mean ± standard error over 2 seeds"), "{printed}");
     assert_eq!(rows(&f.join("out/ablation_weight.csv")), (2 * 2 * 5, 0));
     assert_eq!(rows(&f.join("out/ablation_weight_epochs.csv")), (2 * 2 * 5, 0));
     for figure in ["0.02", "0.5", "test", "test_shifted"] {
