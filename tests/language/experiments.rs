@@ -43,7 +43,22 @@ fn script(folder: &Path, name: &str, arguments: &[&str]) -> String {
     let output = ran(folder, name, arguments);
     let printed = out(&output);
     assert!(output.status.success(), "{name}: {}\n{printed}{}", output.status, err(&output));
+    // Every one that writes files says which, in one way.
+    let files = written(&printed);
+    let makes_none =
+        name == "own_head_cost.rhai" || ["--help", "plan=true"].iter().any(|word| arguments.contains(word));
+    assert_eq!(files.is_empty(), makes_none, "{name}: {printed}");
+    for file in files {
+        assert!(folder.join(&file).is_file(), "{name} says that it wrote {file}: {printed}");
+    }
     printed
+}
+
+/// The files that a script says at its end it has written.
+fn written(printed: &str) -> Vec<String> {
+    let Some((_, said)) = printed.rsplit_once("\nwritten to ") else { return vec![] };
+    let (out, files) = said.split_once(':').unwrap();
+    files.split(',').map(|file| format!("{out}/{}", file.trim())).collect()
 }
 
 /// The error of a script that must not work.
@@ -664,8 +679,12 @@ fn every_experiment_takes_a_folder() {
     assert!(regime.len() == 5 && regime[0].contains_key("test") && !regime[0].contains_key("contexts"), "{regime:?}");
     script(f, "partition_stability.rhai", &with(&["seeds=2", "students=true"]));
     assert_eq!(rows(&f.join("out/partition_variants.csv")), (22, 0));
-    script(f, "label_graph.rhai", &[&data, "labels=labels.csv", "k=2"]);
+    std::fs::remove_dir_all(f.join("out/label_graph")).unwrap();
+    let printed = script(f, "label_graph.rhai", &[&data, "labels=labels.csv", "k=2"]);
     assert_eq!(rows(&f.join("out/label_graph/partitions.csv")), (2, 0));
+    // And it leaves none out.
+    let there = std::fs::read_dir(f.join("out/label_graph")).unwrap().count();
+    assert_eq!(written(&printed).len(), there, "{printed}");
     let heads = ["labels=labels.csv", "backbone=small_cnn", "size=32", "steps=1", "repeats=1"];
     let printed = script(f, "own_head_cost.rhai", &[&[&data as &str], &heads[..]].concat());
     assert!(printed.contains("ml_gcn"), "{printed}");
