@@ -43,7 +43,22 @@ fn script(folder: &Path, name: &str, arguments: &[&str]) -> String {
     let output = ran(folder, name, arguments);
     let printed = out(&output);
     assert!(output.status.success(), "{name}: {}\n{printed}{}", output.status, err(&output));
+    // Every one that writes files says which, in one way.
+    let files = written(&printed);
+    let makes_none =
+        name == "own_head_cost.rhai" || ["--help", "plan=true"].iter().any(|word| arguments.contains(word));
+    assert_eq!(files.is_empty(), makes_none, "{name}: {printed}");
+    for file in files {
+        assert!(folder.join(&file).is_file(), "{name} says that it wrote {file}: {printed}");
+    }
     printed
+}
+
+/// The files that a script says at its end it has written.
+fn written(printed: &str) -> Vec<String> {
+    let Some((_, said)) = printed.rsplit_once("\nwritten to ") else { return vec![] };
+    let (out, files) = said.split_once(':').unwrap();
+    files.split(',').map(|file| format!("{out}/{}", file.trim())).collect()
 }
 
 /// The error of a script that must not work.
@@ -146,9 +161,15 @@ fn every_experiment_runs_to_its_end() {
     for split in ["test", "test_shifted"] {
         assert!(f.join(format!("out/ablation_k_{split}.png")).metadata().unwrap().len() > 5000);
     }
-    script(f, "departures.rhai", &with(&["seeds=0", "k=2"]));
+    let printed = script(f, "departures.rhai", &with(&["seeds=0", "k=2"]));
+    // One seed has no error.
+    assert!(
+        printed.contains("mAP of CPSD, of one seed, so without a standard error") && !printed.contains('±'),
+        "{printed}"
+    );
     assert_eq!(rows(&f.join("out/departures.csv")), (11, 0));
-    script(f, "ablation_weight.rhai", &with(&["seeds=0,1", "k=2", "weights=0.02,0.5"]));
+    let printed = script(f, "ablation_weight.rhai", &with(&["seeds=0,1", "k=2", "weights=0.02,0.5"]));
+    assert!(printed.contains(", mean ± standard error over 2 seeds"), "{printed}");
     assert_eq!(rows(&f.join("out/ablation_weight.csv")), (2 * 2 * 5, 0));
     assert_eq!(rows(&f.join("out/ablation_weight_epochs.csv")), (2 * 2 * 5, 0));
     for figure in ["0.02", "0.5", "test", "test_shifted"] {
@@ -188,6 +209,34 @@ fn every_experiment_runs_to_its_end() {
     assert_eq!(rows(&f.join("out/partition_stability.csv")), (2 * 2 * 11, 0));
 }
 
+/// How many trainings a printed plan has.
+fn trainings(planned: &str) -> usize {
+    let line = planned.lines().find(|line| line.contains(" trainings, 0 in the run store")).expect(planned);
+    line.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn experiments_are_planned_before_they_are_made() {
+    let Some(folder) = place() else { return };
+    let f = folder.path();
+    let toy = ["train=48", "epochs=1", "teacher_epochs=1", "size=32", "k=2", "plan=true"];
+    let of = |name: &str, more: &[&'static str]| {
+        let planned = script(f, name, &[&toy[..], more].concat());
+        assert!(planned.lines().next().unwrap().contains("epochs  state"), "{planned}");
+        trainings(&planned)
+    };
+    // Twelve rows, and teachers: of both branches, two random ones, of both branches at k + 2, of few pictures and of few labels. A task may come again.
+    let teachers = 4 + 2 + 8 + 4 + 4;
+    let planned = of("beyond.rhai", &["seeds=0", "share=0.5"]);
+    assert!((12 + teachers - 4..=12 + teachers).contains(&planned), "{planned}");
+    // The same dropout in teachers and students: every setting for every seed.
+    assert_eq!(of("better.rhai", &["seeds=0,1", "rows=baseline,+ CPSD", "dropouts=0.0,0.3"]), 2 * 2 * (1 + 4 + 1));
+    assert_eq!(of("cam.rhai", &[]), 1 + 4 + 3);
+    assert!(!f.join("out").exists() && !f.join("runs").exists());
+    let error = refused(f, "partition_stability.rhai", &["plan=true"]);
+    assert!(error.contains("plan= is of students=true"), "{error}");
+}
+
 /// The specification of a run.
 fn spec(folder: &Path, run: &str) -> Value {
     let text = std::fs::read_to_string(folder.join("runs").join(run).join("spec.json")).unwrap();
@@ -216,11 +265,17 @@ fn tasks(ensembles: &[Vec<Value>]) -> Vec<Vec<BTreeSet<String>>> {
 fn controls_are_what_they_say_and_cost_what_they_say() {
     let Some(folder) = place() else { return };
     let f = folder.path();
-    let printed = script(
-        f,
-        "ablation_components.rhai",
-        &["train=48", "epochs=2", "teacher_epochs=1", "seeds=0,1", "k=2", "probe=false"],
-    );
+    let arguments = ["train=48", "epochs=2", "teacher_epochs=1", "seeds=0,1", "k=2", "probe=false"];
+    let planned = script(f, "ablation_components.rhai", &[&arguments[..], &["plan=true"]].concat());
+    assert!(planned.contains("it is the most that is trained") && !f.join("out").exists(), "{planned}");
+    // The longest setting of the search stands for that of the other seed.
+    assert!(planned.lines().any(|line| line.starts_with("dropout 0.6, decay 0.001 ")), "{planned}");
+    let planned = trainings(&planned);
+    let printed = script(f, "ablation_components.rhai", &arguments);
+    let made = std::fs::read_dir(f.join("runs")).unwrap().flatten();
+    let made = made.filter(|run| run.file_name().to_string_lossy().starts_with("train-")).count();
+    // Where val chooses the baseline's own setting, one is less.
+    assert!(made == planned || made + 1 == planned, "{made} of {planned}");
     for said in ["ensemble: 5 baselines", "longer: 6 epochs", "regularised, by val: dropout", "above + SD2"] {
         assert!(printed.contains(said), "no {said:?} in\n{printed}");
     }
@@ -395,6 +450,17 @@ fn factors_of_the_regime_reach_the_trainings_that_they_are_of() {
         let error = refused(f, &format!("{name}.rhai"), &["train=40", "k=0"]);
         assert!(error.contains("k= is 2 or above; got 0"), "{name}: {error}");
     }
+    // More tasks than labels are refused before anything is trained, in the words of the partition.
+    assert!(f.join("runs").exists());
+    std::fs::remove_dir_all(f.join("runs")).unwrap();
+    for name in OF_ANY_DATA.iter().filter(|name| **name != "own_head_cost") {
+        let train: &[&str] = if *name == "label_graph" { &[] } else { &["train=40", "size=32"] };
+        let error = refused(f, &format!("{name}.rhai"), &[train, &["k=90"]].concat());
+        assert!(error.contains("k=90: The k parameter of spectral_partition must be an integer"), "{name}: {error}");
+    }
+    let error = refused(f, "beyond.rhai", &["train=40", "k=39"]);
+    assert!(error.contains("since a row has k + 2 tasks of the labels; got 39"), "{error}");
+    assert!(!f.join("runs").exists());
 }
 
 #[test]
@@ -613,8 +679,12 @@ fn every_experiment_takes_a_folder() {
     assert!(regime.len() == 5 && regime[0].contains_key("test") && !regime[0].contains_key("contexts"), "{regime:?}");
     script(f, "partition_stability.rhai", &with(&["seeds=2", "students=true"]));
     assert_eq!(rows(&f.join("out/partition_variants.csv")), (22, 0));
-    script(f, "label_graph.rhai", &[&data, "labels=labels.csv", "k=2"]);
+    std::fs::remove_dir_all(f.join("out/label_graph")).unwrap();
+    let printed = script(f, "label_graph.rhai", &[&data, "labels=labels.csv", "k=2"]);
     assert_eq!(rows(&f.join("out/label_graph/partitions.csv")), (2, 0));
+    // And it leaves none out.
+    let there = std::fs::read_dir(f.join("out/label_graph")).unwrap().count();
+    assert_eq!(written(&printed).len(), there, "{printed}");
     let heads = ["labels=labels.csv", "backbone=small_cnn", "size=32", "steps=1", "repeats=1"];
     let printed = script(f, "own_head_cost.rhai", &[&[&data as &str], &heads[..]].concat());
     assert!(printed.contains("ml_gcn"), "{printed}");

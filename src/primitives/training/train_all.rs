@@ -46,13 +46,16 @@ fn train_all(call: &Call, data: Data, list: Array, common: CommonOptions) -> Fal
     let mut jobs = Vec::new();
     for (i, own) in list.iter().enumerate() {
         let mut map = common.0.clone();
-        map.extend(own_options(call, i + 1, own)?);
+        let own = own_options(call, i + 1, own)?;
+        let is_named = own.contains_key("name");
+        map.extend(own);
         let Training { mut options, .. } = Training::<TrainOptions>::read(map.into(), call)?.ready(call)?;
         options.check_further(call.name)?;
         let (train, val) = data.splits(call, options.select_on)?;
         set_targets(call, targets.as_ref(), &mut options, &train)?;
         let labels = train.labels.labels().to_vec();
-        let name = options.job_name_among(&format!("baseline {}/{}", i + 1, list.len()));
+        let usual = format!("baseline {}/{}", i + 1, list.len());
+        let name = if is_named { options.job_name(&usual) } else { options.job_name_among(&usual) };
         jobs.push(Job { name, train, val, labels, options, distillation: None });
     }
     Ok(closures.train_all(call, jobs)?.into_iter().map(ModelValue).collect())

@@ -23,7 +23,7 @@ impl KindOfValue for PlanValue {
     const MEMBERS: &'static [Member] = &[
         Member::new(
             "table",
-            "a Table: name, model, seed, labels, pictures, epochs, state, seconds, megabytes, run; one row per training",
+            "a Table: name, seed, labels, pictures, epochs, state, seconds, megabytes, model, run; one row per training",
         ),
         Member::new("len()", "number of trainings"),
         Member::new("to_do", "how many of them the run store does not have"),
@@ -57,7 +57,7 @@ impl KindOfValue for PlanValue {
 kind_value!(PlanValue);
 
 fn table(plan: &Plan) -> crate::error::Result<Table> {
-    let columns = ["name", "model", "seed", "labels", "pictures", "epochs", "state", "seconds", "megabytes", "run"];
+    let columns = ["name", "seed", "labels", "pictures", "epochs", "state", "seconds", "megabytes", "model", "run"];
     rows(plan, &columns, |t| {
         let tenth = |x: f64| (x * 10.0).round() / 10.0;
         [t.seconds.map_or(Cell::Null, |s| Cell::Float(tenth(s))), Cell::Float(tenth(t.bytes as f64 / 1e6))]
@@ -69,7 +69,6 @@ fn rows(plan: &Plan, columns: &[&str], cost: impl Fn(&Planned) -> [Cell; 2]) -> 
         let [time, space] = cost(t);
         vec![
             Cell::Text(t.name.clone()),
-            Cell::Text(t.model.clone()),
             Cell::Int(t.seed as i64),
             Cell::Int(t.labels as i64),
             Cell::Int(t.pictures as i64),
@@ -77,7 +76,8 @@ fn rows(plan: &Plan, columns: &[&str], cost: impl Fn(&Planned) -> [Cell; 2]) -> 
             Cell::Text(t.status.name().into()),
             time,
             space,
-            // Last, so that a table too wide for its place loses this column.
+            // Last, so that a table too wide for its place loses these columns.
+            Cell::Text(t.model.clone()),
             Cell::Text(t.id.clone()),
         ]
     });
@@ -87,7 +87,7 @@ fn rows(plan: &Plan, columns: &[&str], cost: impl Fn(&Planned) -> [Cell; 2]) -> 
 impl fmt::Display for PlanValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plan = &self.0;
-        let columns = ["name", "model", "seed", "labels", "pictures", "epochs", "state", "time", "disk", "run"];
+        let columns = ["name", "seed", "labels", "pictures", "epochs", "state", "time", "disk", "model", "run"];
         let shown = rows(plan, &columns, |t| match t.status {
             StoreStatus::Stored => [Cell::Null, Cell::Null],
             _ => [t.seconds.map_or(Cell::Null, |s| Cell::Text(duration(s))), Cell::Text(size(t.bytes))],
