@@ -29,8 +29,8 @@ pub fn reason(error: &ImageError, format: ImageFormat) -> Option<String> {
         ImageError::Limits(_) => return None,
         _ if cut => "the file is cut short".into(),
         ImageError::Decoding(error) => {
-            let cause = error.source().map_or(said, |cause| cause.to_string());
-            format!("the {name} is broken: {}", plain(&cause))
+            let cause = error.source().map(|cause| format!(": {}", plain(&cause.to_string())));
+            format!("the {name} is broken{}", cause.unwrap_or_default())
         }
         ImageError::Unsupported(error) => {
             let what = match error.kind() {

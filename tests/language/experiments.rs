@@ -262,6 +262,25 @@ fn tasks(ensembles: &[Vec<Value>]) -> Vec<Vec<BTreeSet<String>>> {
 }
 
 #[test]
+fn labels_without_a_training_picture_are_named() {
+    let left_out = |train: usize| {
+        let code = format!(
+            "import \"data\" as d; d::labelled(dataset(\"emoji-scenes\", #{{train: {train}, val: 2, test: 2, test_shifted: 2, size: 32}})).train.names.len()"
+        );
+        let output = Command::new(CPSD).args(["eval", &code]).output().unwrap();
+        assert!(output.status.success(), "{}", err(&output));
+        out(&output)
+    };
+    let few = left_out(60);
+    assert!(
+        few.contains("2 of 40 labels have no training picture here and are left out: horse, suitcase\n38\n"),
+        "{few}"
+    );
+    let many = left_out(2);
+    assert!(many.contains("35 of 40 labels have") && many.contains(" and 23 more\n5\n"), "{many}");
+}
+
+#[test]
 fn controls_are_what_they_say_and_cost_what_they_say() {
     let Some(folder) = place() else { return };
     let f = folder.path();
