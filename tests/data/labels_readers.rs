@@ -368,7 +368,7 @@ fn nuswide_refuses() {
     label(b"1\n");
     assert_eq!(
         message(),
-        "Groundtruth/TrainTestLabels/Labels_water_Train.txt has 1 lines, but the image list has 2 images"
+        "Groundtruth/TrainTestLabels/Labels_water_Train.txt has 1 line, but the image list has 2 images"
     );
     label(b"");
     assert_eq!(

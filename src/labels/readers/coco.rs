@@ -286,8 +286,12 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             let [held, streamed] = [text.len() as u64, 0].map(|most| {
                 // Of a character that it only looked at, serde_json's stream says the place of the next.
-                let said =
-                    |error: Error| format!("{error:?}").split(" at line ").next().unwrap_or_default().to_string();
+                let said = |error: Error| {
+                    let places = [" at line ", " at the end of line "];
+                    places.iter().fold(format!("{error:?}"), |text, place| {
+                        text.split(place).next().unwrap_or_default().to_string()
+                    })
+                };
                 let table = read_holding(&path, most).map_err(said)?;
                 Ok::<_, String>((table.labels().to_vec(), table.images().to_vec(), format!("{:?}", table.csr())))
             });
