@@ -156,13 +156,7 @@ fn swept(call: &Call, grid: Grid, closure: FnPtr, options: SweepOptions) -> Fall
             let name = format!("sweep {}", show::short(&Dynamic::from(point.clone()), 40));
             begun.push((
                 i,
-                call.host.background.spawn(
-                    call.host,
-                    call.native,
-                    at,
-                    Some(name),
-                    Some((cores / jobs).max(1)),
-                )?,
+                call.host.background.spawn(call.host, call.native, at, Some(name), Some((cores / jobs).max(1)))?,
             ));
         }
         if begun.is_empty() {
