@@ -188,8 +188,8 @@ impl Cli {
         if let Some(cores) = configuration::count("threads").or_else(pool::of_openmp).filter(|_| !is_task) {
             pool::set_cores(cores);
             // A worker has its parent's number, of which the parent has spoken.
-            if cores > pool::cores() && !matches!(self.command, Some(Command::Worker(_))) {
-                console::log(&format!("threads: {}", pool::in_words()));
+            if !matches!(self.command, Some(Command::Worker(_))) {
+                pool::say_if_fewer();
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::activity;
+use crate::activity::{self, console};
 
 /// The cores that this process was given; 0 if nothing was said.
 static GIVEN: AtomicUsize = AtomicUsize::new(0);
@@ -20,6 +20,13 @@ pub fn cores() -> usize {
 /// The cores that the system lets this process use: its affinity and the quota of its control group count.
 fn there() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Says it where [`set_cores`] was given more than there are.
+pub fn say_if_fewer() {
+    if GIVEN.load(Ordering::SeqCst) > there() {
+        console::log(&format!("threads: {}", in_words()));
+    }
 }
 
 /// The cores that this thread's activity may use, and why where they are fewer than were asked for: `2 (4 were asked for, the system lets

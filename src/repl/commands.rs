@@ -539,9 +539,7 @@ fn set_setting(prompt: &Prompt, key: &str, value: &str) -> Result<()> {
         }
         Value::Count(n) => {
             pool::set_cores(n);
-            if n > pool::cores() {
-                console::log(&format!("threads: {}", pool::in_words()));
-            }
+            pool::say_if_fewer();
         }
         _ => {}
     }

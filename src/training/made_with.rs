@@ -50,7 +50,7 @@ pub fn note(summary: &mut Value) {
 }
 
 /// What this thread computes with on a device: `2 threads of Intel(R) Xeon(R), AVX-512, libtorch 2.13.0`, as checkpoints keep it. On a GPU
-/// neither its number nor the CPU decides anything.
+/// neither the number of threads nor the CPU decides anything.
 pub(super) fn here(device: Device) -> String {
     let made = match device {
         Device::Cpu => json!({ "threads": tch::get_num_threads(), "cpu": cpu(), "libtorch": libtorch() }),
