@@ -39,6 +39,9 @@ install_all() {
         # Side by side as in PyTorch's wheel: its libraries find those of CUDA by that.
         mkdir -p "$copy/torch"
         cp -R "$libtorch/lib" "$copy/torch/lib"
+        # By them `cpsd --version` knows it without loading it.
+        for file in version.py build-version; do if [ -f "$libtorch/$file" ]; then cp "$libtorch/$file" "$copy/torch/"; fi; done
+        if [ -f "$libtorch/../version" ]; then cp "$libtorch/../version" "$copy/version"; fi
         if [ -d "$libtorch/../nvidia" ]; then cp -R "$libtorch/../nvidia" "$copy/nvidia"; fi
         said="a copy in $copy"
     else

@@ -2,6 +2,7 @@
 
 CPSD_PROGRAM names another program than target/release/cpsd.
 """
+import io
 import os
 import re
 import shutil
@@ -13,26 +14,36 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-# From cpsd/bin to torch/lib, beside it in site-packages. libtorch finds NVIDIA's libraries by its own paths.
+# From cpsd/bin to torch/lib, beside it in site-packages, where the loader looks for what the program asks for. libtorch finds NVIDIA's libraries by its own paths.
 RUNPATH = "$ORIGIN/../../torch/lib"
 
 
-def needs(program):
-    """The libraries that a program names, and the newest version of each kind that it asks of them, as in {"GLIBC": (2, 35)}."""
-    with open(program, "rb") as file:
-        elf = ELFFile(file)
-        libraries, newest = [], {}
-        for section in elf.iter_sections():
-            if isinstance(section, DynamicSection):
-                libraries += [tag.needed for tag in section.iter_tags("DT_NEEDED")]
-            elif isinstance(section, GNUVerNeedSection):
-                for _, versions in section.iter_versions():
-                    for version in versions:
-                        found = re.fullmatch(r"([A-Z]+)_([0-9.]+)", version.name)
-                        if found:
-                            number = tuple(int(part) for part in found[2].split("."))
-                            newest[found[1]] = max(newest.get(found[1], ()), number)
-        return libraries, newest
+def newest(elf):
+    """The newest version of each kind that an ELF file asks of its libraries, as in {"GLIBC": (2, 35)}."""
+    found = {}
+    for section in elf.iter_sections():
+        if isinstance(section, GNUVerNeedSection):
+            for _, versions in section.iter_versions():
+                for version in versions:
+                    parts = re.fullmatch(r"([A-Z]+)_([0-9.]+)", version.name)
+                    if parts:
+                        number = tuple(int(part) for part in parts[2].split("."))
+                        found[parts[1]] = max(found.get(parts[1], ()), number)
+    return found
+
+
+def functions(content):
+    """The library of C functions that the program holds as bytes."""
+    for match in re.finditer(b"\x7fELF", content[4:]):
+        try:
+            elf = ELFFile(io.BytesIO(content[4 + match.start() :]))
+            sections = [section for section in elf.iter_sections() if isinstance(section, DynamicSection)]
+            names = [tag.soname for section in sections for tag in section.iter_tags("DT_SONAME")]
+        except Exception:  # other bytes that begin so
+            continue
+        if names == ["libcpsd_torch.so"]:
+            return elf
+    raise SystemExit("the program holds no libcpsd_torch.so: is it cpsd?")
 
 
 class Hook(BuildHookInterface):
@@ -41,8 +52,8 @@ class Hook(BuildHookInterface):
         program = Path(os.environ.get("CPSD_PROGRAM") or root / "target/release/cpsd")
         if not program.is_file():
             raise SystemExit(f"{program} is not there: `make build` builds it")
-        libraries, newest = needs(program)
-        if any("cuda" in library for library in libraries):
+        content = program.read_bytes()
+        if b"cpsd: linked with libtorch for CUDA" in content:
             raise SystemExit(
                 f"{program} is linked with libtorch for CUDA and would run beside no other; the wheel's program is linked with that for "
                 "the CPU, and loads the part for CUDA where there is one: CPSD_LIBTORCH=cpu make wheel"
@@ -55,5 +66,6 @@ class Hook(BuildHookInterface):
         subprocess.run(["patchelf", "--set-rpath", RUNPATH, staged], check=True)
         build_data["force_include"][str(staged)] = "cpsd/bin/cpsd"
         build_data["pure_python"] = False
-        major, minor = newest["GLIBC"][:2]
+        parts = [ELFFile(io.BytesIO(content)), functions(content)]
+        major, minor = max(newest(elf)["GLIBC"][:2] for elf in parts)
         build_data["tag"] = f"py3-none-manylinux_{major}_{minor}_{os.uname().machine}"

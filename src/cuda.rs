@@ -1,53 +1,8 @@
-//! What libtorch does not offer: its part for CUDA in a program that is linked with that for the CPU; the free memory of a GPU, which is
-//! asked of CUDA's runtime where this process has it.
+//! What libtorch does not offer: the free memory of a GPU, which is asked of CUDA's runtime where this process has it.
 
-use std::ffi::{CStr, CString, c_int, c_void};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::ffi::{CStr, c_int, c_void};
 
 use tch::Device;
-
-use crate::activity::console;
-use crate::environment;
-use crate::files::own;
-use crate::torch;
-
-/// What is there where an NVIDIA driver is, in a virtual machine of Windows too.
-const DRIVER: [&str; 4] = ["/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/proc/driver/nvidia/version"];
-
-/// Loads libtorch's part for CUDA where it lies beside the libtorch of this process, as in PyTorch's package for Python, and a driver is
-/// here; a program that is linked with it has it already. Its kernels register themselves. CPSD_DEVICE=cpu leaves it out.
-///
-/// Call it before anything asks libtorch for GPUs: the answer stays.
-pub fn load() {
-    let Some((_, cpu)) = torch::version() else { return };
-    let library = Path::new(&cpu).with_file_name("libtorch_cuda.so");
-    let is_driver = DRIVER.iter().any(|path| !own::is_absent(Path::new(path)));
-    if is_driver
-        && library.is_file()
-        && environment::text("CPSD_DEVICE").as_deref() != Some("cpu")
-        && let Err(reason) = load_library(&library)
-    {
-        console::warn(&format!("warning: computing on the CPU: {reason}\n  without this line: CPSD_DEVICE=cpu"));
-    }
-}
-
-/// Loads a library for the whole process. `Err` is the loader's sentence.
-fn load_library(path: &Path) -> Result<(), String> {
-    let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| "its path holds a zero".to_string())?;
-    // SAFETY: the name ends with 0; the loader's sentence is copied before the next call.
-    unsafe {
-        if libc::dlopen(name.as_ptr(), libc::RTLD_LAZY | libc::RTLD_GLOBAL).is_null() {
-            let said = libc::dlerror();
-            return Err(if said.is_null() {
-                String::new()
-            } else {
-                CStr::from_ptr(said).to_string_lossy().into_owned()
-            });
-        }
-    }
-    Ok(())
-}
 
 /// The address of a function in all that this process has loaded.
 fn find(name: &CStr) -> Option<*mut c_void> {
@@ -82,13 +37,6 @@ fn free_memory_here(gpu: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_library_that_cannot_be_loaded_says_why() {
-        let said = load_library(Path::new("/nowhere/libtorch_cuda.so")).unwrap_err();
-        assert!(said.contains("/nowhere/libtorch_cuda.so"), "{said}");
-        load_library(Path::new("libc.so.6")).unwrap();
-    }
 
     #[test]
     fn the_cpu_has_no_memory_of_a_gpu() {

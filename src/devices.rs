@@ -11,7 +11,7 @@ use tch::{Cuda, Device};
 use self::driver::cuda_name;
 use crate::configuration::{self, Source};
 use crate::error::{Error, Result};
-use crate::torch;
+use crate::torch::{self, library};
 
 /// The devices of the last call of [`choose`], or none.
 static CHOSEN: RwLock<Vec<Device>> = RwLock::new(Vec::new());
@@ -64,8 +64,11 @@ pub fn name(device: Device) -> String {
     }
 }
 
-/// The libtorch that is loaded, in words: `2.13.0 for CUDA 13.0, /opt/torch/lib/libtorch_cpu.so`.
+/// The libtorch of this process in words: `2.13.0 for CUDA 13.0, /opt/torch/lib/libtorch_cpu.so`. One for the CPU is not loaded for it.
 pub fn libtorch_in_words() -> String {
+    if let Some(found) = library::found_for_cpu() {
+        return format!("{} for the CPU, {}", found.version, found.path.display());
+    }
     let kind = torch::cuda().map_or("the CPU".into(), |cuda| format!("CUDA {}", cuda_name(cuda)));
     let (version, path) = torch::version().unwrap_or(("of an unknown version".into(), String::new()));
     format!("{version} for {kind}{}", if path.is_empty() { path } else { format!(", {path}") })
@@ -91,6 +94,9 @@ pub fn for_worker(gpu: Option<usize>) -> Vec<(&'static str, String)> {
 /// The number of GPUs that libtorch sees.
 pub fn gpus() -> usize {
     static GPUS: OnceLock<usize> = OnceLock::new();
+    if library::found_for_cpu().is_some() {
+        return 0;
+    }
     if !no_gpu::may_ask_libtorch() {
         return 0;
     }

@@ -12,7 +12,7 @@ use cpsd::executors::{deep, pool};
 use cpsd::files::{own, policy};
 use cpsd::script::errors::Failure;
 use cpsd::script::host::Host;
-use cpsd::{configuration, primitives, repl};
+use cpsd::{configuration, primitives, repl, torch};
 
 use commands::permissions::{Permissions, Typed};
 use commands::{
@@ -63,13 +63,19 @@ enum Command {
 }
 
 fn main() {
+    if std::env::current_dir().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        cpsd::say_error!("cpsd: the working folder was deleted; go to another one first");
+        leave(exit::FAILED);
+    }
     // SAFETY: no other thread runs yet but that of the allocator, which does not read the environment.
-    unsafe { cpsd::torch::flags::set_environment() };
+    unsafe {
+        torch::flags::set_environment();
+        torch::library::set_environment();
+    }
     let given: Vec<OsString> = std::env::args_os().collect();
     if let Some(code) = completions::answer(&given, Cli::command) {
         leave(code);
     }
-    cpsd::cuda::load();
     // A queue may signal its task at any time.
     if ["worker", "--queued"].iter().all(|word| given.iter().any(|given| given == word)) {
         signals::install_in_task();

@@ -1,5 +1,6 @@
 //! Helpers for libtorch: errors of one sentence, keyed random tensors.
 //!
+//! - `library`: libtorch is loaded at the first call
 //! - `transfers`: between the host and the devices, and conversions of tensors to numbers
 //! - `constants`: tensors that are made once per device; `flags`: TensorFloat-32, determinism
 //! - `fused`: optimisers that tch does not bind; `one_pass`: those of separate operations, faster
@@ -12,6 +13,7 @@ mod constants;
 pub mod faults;
 pub mod flags;
 pub mod fused;
+pub mod library;
 pub mod meeting;
 pub mod one_pass;
 mod transfers;
@@ -37,8 +39,9 @@ impl From<TchError> for Error {
     }
 }
 
-/// The version of the libtorch that is loaded, as in `2.13.0`, and the path of its library. None where it does not say them.
+/// The version of libtorch, which is loaded for that, as in `2.13.0`, and the path of its library. None where it does not say them.
 pub fn version() -> Option<(String, String)> {
+    library::load().ok()?;
     // SAFETY: the name ends with a zero.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"aoti_torch_abi_version".as_ptr()) };
     if found.is_null() {
@@ -84,6 +87,9 @@ fn answered(text: *mut c_char) -> Result<()> {
 
 /// The CUDA that this libtorch was built with, as in `13000` for 13.0; none if it is for the CPU.
 pub fn cuda() -> Option<i64> {
+    if library::found_for_cpu().is_some() {
+        return None;
+    }
     tch::utils::has_cudart().then(tch::utils::version_cudart)
 }
 

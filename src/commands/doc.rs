@@ -27,14 +27,6 @@ pub struct Args {
     into: Option<PathBuf>,
 }
 
-/// The documentation that is asked for. None where files are, and for a word that is not known.
-pub fn printed(args: &Args) -> Option<String> {
-    if args.reference.is_some() || args.definitions.is_some() || args.weave.is_some() {
-        return None;
-    }
-    docs::doc(args.word.as_deref()).ok().map(|text| text.trim_end().to_string())
-}
-
 pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
     let plain = Failure::plain;
     let said = if let Some(folder) = args.reference {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use cpsd::activity::console::print_line;
 use cpsd::error::Error;
 use cpsd::kernel;
+use cpsd::torch::library;
 use cpsd::kernel::install::{Place, install, uninstall};
 use cpsd::script::errors::Failure;
 use cpsd::script::session::Session;
@@ -58,7 +59,11 @@ pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
             let folder = uninstall(&at.place()).map_err(plain)?;
             print_line(&format!("removed {}", folder.display()));
         }
-        Action::Run { connection_file } => kernel::run(session, &connection_file).map_err(plain)?,
+        Action::Run { connection_file } => {
+            // Most cells need it, and it is there before one is sent.
+            library::load_meanwhile();
+            kernel::run(session, &connection_file).map_err(plain)?;
+        }
     }
     Ok(exit::DONE)
 }

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use cpsd::activity::console;
 use cpsd::configuration::{self, Start};
-use cpsd::error::Result;
+use cpsd::error::{Error, Result};
 use cpsd::files::landlock::{self, Enforced};
 use cpsd::files::own;
 use cpsd::files::policy::{self, Policy};
 use cpsd::models::weights::Places;
+use cpsd::torch::library;
 
 /// Permissions of scripts, for every command that runs one.
 #[derive(clap::Args)]
@@ -85,6 +86,8 @@ impl Permissions {
         if self.allow_code {
             console::log("--allow-code has no effect with --untrusted: no TorchScript file runs");
         }
+        // Later its files could not be read.
+        library::load().map_err(Error::internal)?;
         bound_memory();
         match landlock::enforce(&policy::current()) {
             Enforced::Files { network: true } => {}

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use crate::activity::{self, console};
+use crate::torch::library;
 
 /// The cores that this process was given; 0 if nothing was said.
 static GIVEN: AtomicUsize = AtomicUsize::new(0);
@@ -53,7 +54,7 @@ fn first_number(text: &str) -> Option<usize> {
 /// is computed: the threads that share loops among them are made then, and a later call does not change them.
 pub fn set_cores(given: usize) {
     GIVEN.store(given, Ordering::SeqCst);
-    tch::set_num_threads(cores() as i32);
+    library::use_threads(cores());
     // Made already, they stay: the system bounds them then, if anything does.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(cores()).build_global();
 }

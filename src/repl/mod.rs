@@ -53,6 +53,7 @@ use crate::files::{self, policy};
 use crate::script::errors::Failure;
 use crate::script::session::Session;
 use crate::script::tokens;
+use crate::torch::library;
 use crate::{say, say_error};
 use completion::Names;
 use editor::Helper;
@@ -92,6 +93,8 @@ pub fn run(session: &mut Session) -> Result<u8, Failure> {
 const HISTORY: usize = 10_000;
 
 fn run_in_terminal(session: &mut Session) -> u8 {
+    // Most lines need it, and it is there before one is typed.
+    library::load_meanwhile();
     let config = Config::builder()
         .completion_type(CompletionType::List)
         .completion_show_all_if_ambiguous(true)

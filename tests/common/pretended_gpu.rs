@@ -16,10 +16,8 @@ pub fn library() -> Option<&'static Path> {
 
 /// The folder of the libtorch that this process runs on.
 fn libtorch() -> PathBuf {
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    let line = maps.lines().find(|line| line.ends_with("/libtorch_cpu.so")).expect("libtorch is linked");
-    let path = Path::new(&line[line.find('/').unwrap()..]);
-    path.parent().unwrap().parent().unwrap().to_path_buf()
+    let (_, path) = cpsd::torch::version().expect("libtorch says its version");
+    Path::new(&path).parent().unwrap().parent().unwrap().to_path_buf()
 }
 
 fn build() -> Option<PathBuf> {

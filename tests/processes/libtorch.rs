@@ -271,7 +271,7 @@ fn a_full_disk_and_a_broken_download_leave_nothing_half_written() {
     assert!(err(&said).contains("python3 with pip is needed"), "{}", err(&said));
 }
 
-/// Builds a package that has our build script, whose program says whether libtorch_cuda is loaded.
+/// Builds a package that has our build script, whose program says whether its functions are linked with libtorch_cuda.
 fn builds(package: &Path, libtorch: &Path) -> String {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["run", "--quiet", "--offline"]).current_dir(package).env("LIBTORCH", libtorch);
@@ -284,58 +284,94 @@ fn builds(package: &Path, libtorch: &Path) -> String {
     out(&output).trim().to_string()
 }
 
+/// A stand-in for the crate cc, which takes no flags and makes no archive.
+const CC: &str = r#"
+use std::path::{Path, PathBuf};
+use std::process::Command;
+pub struct Build(Vec<PathBuf>, PathBuf);
+pub struct Tool;
+impl Tool {
+    pub fn to_command(&self) -> Command { Command::new("c++") }
+}
+impl Build {
+    pub fn new() -> Build { Build(Vec::new(), std::env::var_os("OUT_DIR").unwrap().into()) }
+    pub fn cpp(&mut self, _: bool) -> &mut Build { self }
+    pub fn pic(&mut self, _: bool) -> &mut Build { self }
+    pub fn warnings(&mut self, _: bool) -> &mut Build { self }
+    pub fn include<T>(&mut self, _: T) -> &mut Build { self }
+    pub fn flag<T>(&mut self, _: T) -> &mut Build { self }
+    pub fn flag_if_supported<T>(&mut self, _: T) -> &mut Build { self }
+    pub fn define(&mut self, _: &str, _: Option<&str>) -> &mut Build { self }
+    pub fn out_dir<T: AsRef<Path>>(&mut self, to: T) -> &mut Build { self.1 = to.as_ref().into(); self }
+    pub fn file<T: AsRef<Path>>(&mut self, file: T) -> &mut Build { self.0.push(file.as_ref().into()); self }
+    pub fn files<T: AsRef<Path>, I: IntoIterator<Item = T>>(&mut self, files: I) -> &mut Build {
+        self.0.extend(files.into_iter().map(|file| file.as_ref().to_path_buf()));
+        self
+    }
+    pub fn get_compiler(&self) -> Tool { Tool }
+    pub fn compile(&self, _: &str) { self.compile_intermediates(); }
+    pub fn compile_intermediates(&self) -> Vec<PathBuf> {
+        std::fs::create_dir_all(&self.1).unwrap();
+        let compiled = |file: &PathBuf| {
+            let object = self.1.join(file.file_name().unwrap()).with_extension("o");
+            assert!(Command::new("c++").args(["-fPIC", "-c", "-o"]).args([&object, file]).status().unwrap().success());
+            object
+        };
+        self.0.iter().map(compiled).collect()
+    }
+}
+"#;
+
 #[test]
 fn another_kind_of_libtorch_at_the_same_path_is_linked_anew() {
     let folder = tempfile::tempdir().unwrap();
     let (package, libtorch) = (folder.path().join("package"), folder.path().join("libtorch/torch"));
-    std::fs::create_dir_all(package.join("src")).unwrap();
+    let write = |path: &str, text: &str| {
+        let path = package.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
     std::fs::create_dir_all(libtorch.join("lib")).unwrap();
-    std::fs::copy(root("build.rs"), package.join("build.rs")).unwrap();
-    // One of the two headers is there, so the crate that compiles C++ is called once. Like cc, the stub adds OUT_DIR to the
-    // folders that the linker searches; it compiles nothing.
-    std::fs::create_dir_all(libtorch.join("include/ATen")).unwrap();
-    std::fs::write(libtorch.join("include/ATen/Context.h"), "").unwrap();
-    let of_cc = package.join("cc");
-    std::fs::create_dir_all(of_cc.join("src")).unwrap();
-    std::fs::write(of_cc.join("Cargo.toml"), "[package]\nname = \"cc\"\nedition = \"2024\"\n").unwrap();
-    let methods =
-        ["cpp(&mut self, _: bool)", "pic(&mut self, _: bool)", "warnings(&mut self, _: bool)"].map(String::from);
-    let texts = ["include", "flag", "flag_if_supported", "file"].map(|name| format!("{name}<T>(&mut self, _: T)"));
-    let more = ["define(&mut self, _: &str, _: Option<&str>)".to_string()];
-    let methods = methods.iter().chain(&texts).chain(&more);
-    let methods: String = methods.map(|method| format!("    pub fn {method} -> &mut Build {{ self }}\n")).collect();
-    let compile = "    pub fn compile(&self, _: &str) {\n        \
-        println!(\"cargo:rustc-link-search=native={}\", std::env::var(\"OUT_DIR\").unwrap());\n    }\n";
-    let code =
-        format!("pub struct Build;\nimpl Build {{\n    pub fn new() -> Build {{ Build }}\n{methods}{compile}}}\n");
-    std::fs::write(of_cc.join("src/lib.rs"), code).unwrap();
-    // Without them cargo would run the build script in each build.
-    for shim in ["src/torch/flags.cpp", "src/distributed/shim.cpp"] {
-        std::fs::create_dir_all(package.join(shim).parent().unwrap()).unwrap();
-        std::fs::write(package.join(shim), "").unwrap();
+    write("build.rs", &std::fs::read_to_string(root("build.rs")).unwrap());
+    write("cc/Cargo.toml", "[package]\nname = \"cc\"\nedition = \"2024\"\n");
+    write("cc/src/lib.rs", CC);
+    write("torch-sys-0/Cargo.toml", "[package]\nname = \"torch-sys\"\nedition = \"2024\"\n");
+    write("torch-sys-0/src/lib.rs", "");
+    write("torch-sys-0/libtch/torch_api.cpp", "extern \"C\" { void tch_called(); void at_called() { tch_called(); } }");
+    write("torch-sys-0/libtch/torch_api_generated.cpp", "extern \"C\" void at_other() {}");
+    // Without the files that are watched cargo would run the build script in each build.
+    for file in ["caught.h", "wide.h", "flags.cpp", "fused.cpp", "clamp.cpp", "one_pass.cpp"] {
+        write(&format!("src/torch/{file}"), "");
     }
-    let manifest =
-        "[package]\nname = \"linked\"\nedition = \"2024\"\n[workspace]\n[build-dependencies]\ncc = { path = \"cc\" }\n";
-    std::fs::write(package.join("Cargo.toml"), manifest).unwrap();
-    // torch-sys names libtorch_cuda if it was there in its first build, and goes on doing so.
-    let program = "#[link(name = \"torch_cuda\")]\nunsafe extern \"C\" {}\nfn main() {\n    \
-        let maps = std::fs::read_to_string(\"/proc/self/maps\").unwrap();\n    \
-        println!(\"{}\", if maps.contains(\"libtorch_cuda.so\") { \"cuda\" } else { \"cpu\" });\n}\n";
-    std::fs::write(package.join("src/main.rs"), program).unwrap();
+    write("src/distributed/shim.cpp", "");
+    write(
+        "Cargo.toml",
+        "[package]\nname = \"linked\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n\
+         torch-sys = { path = \"torch-sys-0\" }\n[build-dependencies]\ncc = { path = \"cc\" }\n",
+    );
+    let program = "const FUNCTIONS: &[u8] = include_bytes!(concat!(env!(\"OUT_DIR\"), \"/libcpsd_torch.so\"));\n\
+         fn main() {\n    let named = FUNCTIONS.windows(16).any(|text| text == b\"libtorch_cuda.so\");\n    \
+         println!(\"{} {named}\", if cfg!(linked_with_cuda) { \"cuda\" } else { \"cpu\" });\n}\n";
+    write("src/main.rs", program);
+    let library = |name: &str| {
+        let made = ["-shared", "-x", "c", "/dev/null", "-o"];
+        let soname = format!("-Wl,-soname,{name}");
+        let status = Command::new("cc").args(made).arg(libtorch.join("lib").join(name)).arg(soname).status().unwrap();
+        assert!(status.success());
+    };
     let make = |kind: &str| {
-        std::fs::write(libtorch.join("lib/libtorch_cpu.so"), "").unwrap();
+        ["libtorch_cpu.so", "libc10.so"].map(library);
         std::fs::write(libtorch.parent().unwrap().join("version"), format!("2.13.0 {kind}\n")).unwrap();
     };
-    let cuda = libtorch.join("lib/libtorch_cuda.so");
     make("cpu");
-    assert_eq!(builds(&package, &libtorch), "cpu");
+    assert_eq!(builds(&package, &libtorch), "cpu false");
     make("cuda 13.0");
-    let made = Command::new("cc").args(["-shared", "-x", "c", "/dev/null", "-o"]).arg(&cuda).status().unwrap();
-    assert!(made.success());
-    assert_eq!(builds(&package, &libtorch), "cuda");
-    std::fs::remove_file(&cuda).unwrap();
+    let of_cuda = ["libtorch_cuda.so", "libc10_cuda.so"];
+    of_cuda.map(library);
+    assert_eq!(builds(&package, &libtorch), "cuda true");
+    of_cuda.map(|name| std::fs::remove_file(libtorch.join("lib").join(name)).unwrap());
     make("cpu");
-    assert_eq!(builds(&package, &libtorch), "cpu");
+    assert_eq!(builds(&package, &libtorch), "cpu false");
 }
 
 fn cpsd(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
@@ -359,6 +395,9 @@ fn the_version_says_libtorch_gpus_device_and_threads() {
     assert!(line("device").starts_with("cpu"), "{text}");
     assert!(line("threads").parse::<usize>().unwrap() > 0);
     assert_eq!(out(&cpsd(&["-V"], &[("CPSD_DEVICE", "cpu")])), text);
+    // It may be read beside the library, which says the same.
+    let (version, path) = cpsd::torch::version().unwrap();
+    assert!(line("libtorch").starts_with(&format!("{version} ")) && line("libtorch").ends_with(&path), "{text}");
 }
 
 #[test]

@@ -62,14 +62,9 @@ impl Shell {
 }
 
 pub fn run(args: Args) -> Result<u8, Failure> {
-    script(&args, std::env::args_os().next())
-}
-
-/// Prints the script; `called` is the name by which the program was called.
-pub fn script(args: &Args, called: Option<OsString>) -> Result<u8, Failure> {
     let internal = |e: std::io::Error| Failure::plain(Error::internal(format!("the script cannot be printed: {e}")));
     // By its name it is found wherever it is; by its path, as `make install` calls it, the script asks that one.
-    let called = called.map(PathBuf::from).unwrap_or_else(|| "cpsd".into());
+    let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_else(|| "cpsd".into());
     let program = match called.components().count() {
         0 | 1 => called,
         _ => std::path::absolute(&called).map_err(internal)?,
@@ -80,16 +75,6 @@ pub fn script(args: &Args, called: Option<OsString>) -> Result<u8, Failure> {
     // Not for a terminal's eyes: as it is.
     print_bytes(&script);
     Ok(exit::DONE)
-}
-
-/// Whether a shell asks for candidates.
-pub fn is_asked() -> bool {
-    std::env::var_os(VARIABLE).is_some()
-}
-
-/// Whether the word at the cursor stands behind the file of a script; `given` are the words that this program was called with.
-pub fn is_behind_script(program: &Command, given: &[OsString]) -> bool {
-    Given::new(program, &unquoted(given)).is_behind_script()
 }
 
 /// Answers a shell that asks for candidates. Returns the exit code, if one did; `given` are the words that this program was called with.

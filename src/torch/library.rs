@@ -1,0 +1,307 @@
+//! libtorch, loaded at the first call of one of its functions: 0.2 s that a call which only prints something does not take, and that pass
+//! at the prompt while somebody types.
+//!
+//! build.rs links tch's C functions and this crate's own into one shared library, which is part of the program's bytes, and makes a jump of
+//! the same name for each. The jumps go through a table that is filled here. A first call loads the library by itself, so nothing has to be
+//! called before.
+
+use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_void};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use crate::activity::console;
+use crate::environment;
+use crate::files::own;
+use crate::say_error;
+
+/// The C functions, linked with libtorch.
+const FUNCTIONS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/libcpsd_torch.so"));
+
+/// With what they are linked: setup/wheel_hook.py reads this in the program's file.
+#[used]
+static LINKED: &str = match cfg!(linked_with_cuda) {
+    true => "cpsd: linked with libtorch for CUDA",
+    false => "cpsd: linked with libtorch for the CPU",
+};
+
+/// The main part of libtorch, as the loader knows it.
+const LIBTORCH: &CStr = c"libtorch_cpu.so";
+
+/// What is there where an NVIDIA driver is, in a virtual machine of Windows too.
+const DRIVER: [&str; 4] = ["/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/proc/driver/nvidia/version"];
+
+/// How often a thread of libgomp looks for work before it sleeps. Without a number it looks some 300,000 times, so that beside another
+/// program that keeps the cores busy each step waits for threads that the system has taken off: a training of small_cnn on two cores
+/// fell to 20 % of its idle rate, with this number to 42 %, and on an idle machine the rate is the same (an AMD EPYC, 2026-11-27;
+/// `make bench-all ONLY=load` measures it).
+const SPINS: (&str, &str) = ("GOMP_SPINCOUNT", "10000");
+
+/// Whoever says one of these has chosen.
+const CHOICES: [&str; 2] = [SPINS.0, "OMP_WAIT_POLICY"];
+
+// Of build.rs' assembly.
+unsafe extern "C" {
+    /// Texts that end with 0, one for each function; an empty one ends them.
+    static cpsd_torch_names: c_char;
+    /// Their addresses, in the same order.
+    static mut cpsd_torch_table: *mut c_void;
+    /// The addresses of those functions of the program that the library calls; null ends them.
+    static cpsd_torch_given: *const c_void;
+}
+
+static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
+
+/// The threads of libtorch, if somebody has said a number before it was loaded; else 0.
+static THREADS: AtomicI32 = AtomicI32::new(0);
+
+/// Sets what libgomp reads from the environment when it is loaded, unless somebody has chosen: threads that wait for one another sleep
+/// soon. Worker processes inherit it.
+///
+/// # Safety
+/// No other thread may run.
+pub unsafe fn set_environment() {
+    if CHOICES.iter().all(|name| std::env::var_os(name).is_none()) {
+        // SAFETY: the caller's.
+        unsafe { std::env::set_var(SPINS.0, SPINS.1) }
+    }
+}
+
+/// Loads libtorch if that was not done: its part for CUDA too, where it lies beside and a driver is here. A part for CUDA that cannot be
+/// loaded is said, and the CPU computes; CPSD_DEVICE=cpu leaves it out.
+///
+/// Errors: why it cannot be loaded, in the loader's words.
+pub fn load() -> Result<(), String> {
+    LOADED.get_or_init(|| loaded().map_err(|why| format!("libtorch cannot be loaded: {why}"))).clone()
+}
+
+/// Loads libtorch while this thread goes on. A failure is that of the first call.
+pub fn load_meanwhile() {
+    // Without a thread, the first call loads it.
+    let _ = std::thread::Builder::new().name("libtorch".into()).spawn(load);
+}
+
+/// Whether [`load`] has succeeded, or something else has loaded libtorch.
+pub fn is_loaded() -> bool {
+    // SAFETY: the name ends with 0. This loads nothing; the reference that it counts stays, as libtorch does.
+    matches!(LOADED.get(), Some(Ok(())))
+        || !unsafe { libc::dlopen(LIBTORCH.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) }.is_null()
+}
+
+/// The number of threads that share a loop of libtorch, from now on or from its loading on.
+pub fn use_threads(count: usize) {
+    let count = i32::try_from(count).unwrap_or(i32::MAX);
+    THREADS.store(count, Ordering::SeqCst);
+    if LOADED.get().is_some() {
+        tch::set_num_threads(count);
+    }
+}
+
+/// The libtorch that would be loaded.
+pub struct Found {
+    /// The path of its main library.
+    pub path: PathBuf,
+    /// As in `2.13.0`.
+    pub version: String,
+}
+
+/// The libtorch for the CPU that would be loaded, without loading it: by the file of its version that lies beside. None where there is
+/// no such file, where it is for GPUs, or where one is loaded already: then it says all of this itself.
+pub fn found_for_cpu() -> Option<&'static Found> {
+    static FOUND: OnceLock<Option<Found>> = OnceLock::new();
+    if is_loaded() { None } else { FOUND.get_or_init(find_for_cpu).as_ref() }
+}
+
+fn find_for_cpu() -> Option<Found> {
+    // A small library of the same folder: the loader looks for both in the same places.
+    open(c"libc10.so".as_ptr()).ok()?;
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let line = maps.lines().find(|line| line.ends_with("/libc10.so"))?;
+    let folder = Path::new(&line[line.find('/')?..]).parent()?;
+    let path = folder.join("libtorch_cpu.so");
+    if !path.is_file() || ["libtorch_cuda.so", "libtorch_hip.so"].iter().any(|name| !own::is_absent(&folder.join(name)))
+    {
+        return None;
+    }
+    // That of set-up, of Python's package, and of libtorch's archives.
+    let texts =
+        ["../../version", "../version.py", "../build-version"].map(|name| std::fs::read_to_string(folder.join(name)));
+    let version = texts.iter().flatten().find_map(|text| version_in(text))?;
+    Some(Found { path, version })
+}
+
+/// The first number of three parts in a text, as in `__version__ = '2.13.0+cpu'`.
+fn version_in(text: &str) -> Option<String> {
+    let mut words = text.split(|c: char| !c.is_ascii_digit() && c != '.').filter(|word| !word.is_empty());
+    let is_version = |word: &&str| word.split('.').count() == 3 && word.split('.').all(|part| !part.is_empty());
+    words.find(is_version).map(String::from)
+}
+
+/// What a jump calls whose function is not there yet.
+#[unsafe(no_mangle)]
+extern "C" fn cpsd_torch_load() {
+    if let Err(sentence) = load() {
+        // The caller expects a function's answer, and there is none.
+        say_error!("cpsd: {sentence}");
+        console::note_output(&io::stdout().flush());
+        // SAFETY: nothing of ours is left to do.
+        unsafe { libc::_exit(1) }
+    }
+}
+
+fn loaded() -> Result<(), String> {
+    // MKL would end the process while it is initialised.
+    if std::env::current_dir().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Err("the working folder was deleted; go to another one first".into());
+    }
+    let main = open(LIBTORCH.as_ptr())?;
+    load_cuda(main)?;
+    let functions = own_functions()?;
+    let threads = THREADS.load(Ordering::SeqCst);
+    if threads > 0 {
+        let set = find(functions, c"at_set_num_threads".as_ptr())?;
+        // SAFETY: the function's type in torch-sys.
+        unsafe { std::mem::transmute::<*mut c_void, extern "C" fn(c_int)>(set)(threads) }
+    }
+    let filled = find(functions, c"cpsd_torch_filled".as_ptr())?.cast::<*const c_void>();
+    // SAFETY: build.rs makes both tables of the same functions.
+    unsafe {
+        let given = &raw const cpsd_torch_given;
+        let count = (0..).take_while(|i| !(*given.add(*i)).is_null()).count();
+        filled.copy_from_nonoverlapping(given, count);
+    }
+    // Other threads may call from here on.
+    // SAFETY: the table has an address for each name. A thread that reads an old one comes here and waits.
+    unsafe {
+        let (mut name, mut at) = (&raw const cpsd_torch_names, &raw mut cpsd_torch_table);
+        while *name != 0 {
+            std::sync::atomic::AtomicPtr::from_ptr(at).store(find(functions, name)?, Ordering::Release);
+            name = name.add(CStr::from_ptr(name).count_bytes() + 1);
+            at = at.add(1);
+        }
+    }
+    Ok(())
+}
+
+/// Loads libtorch's part for CUDA where it lies beside the libtorch of this process, as in PyTorch's package for Python, and a driver is
+/// here. Its kernels register themselves. Errors: only of a program whose functions are linked with it.
+fn load_cuda(main: *mut c_void) -> Result<(), String> {
+    if cfg!(linked_with_cuda) {
+        return open(c"libtorch_cuda.so".as_ptr()).map(drop);
+    }
+    let Ok(function) = find(main, c"aoti_torch_abi_version".as_ptr()) else { return Ok(()) };
+    // SAFETY: zeros are a valid value of this structure, and the names in it are the loader's, which stay.
+    let path = unsafe {
+        let mut place: libc::Dl_info = std::mem::zeroed();
+        let known = libc::dladdr(function, &mut place) != 0 && !place.dli_fname.is_null();
+        if known { CStr::from_ptr(place.dli_fname).to_bytes().to_vec() } else { Vec::new() }
+    };
+    let library = Path::new(OsStr::from_bytes(&path)).with_file_name("libtorch_cuda.so");
+    let is_driver = DRIVER.iter().any(|path| !own::is_absent(Path::new(path)));
+    if is_driver && library.is_file() && environment::text("CPSD_DEVICE").as_deref() != Some("cpu") {
+        let name = CString::new(library.as_os_str().as_bytes()).map_err(|_| "its path holds a zero".to_string())?;
+        if let Err(reason) = open(name.as_ptr()) {
+            console::warn(&format!("warning: computing on the CPU: {reason}\n  without this line: CPSD_DEVICE=cpu"));
+        }
+    }
+    Ok(())
+}
+
+/// Loads the functions that are part of this program. The loader wants a file: one in memory, or where the system gives none, a temporary one.
+fn own_functions() -> Result<*mut c_void, String> {
+    // SAFETY: the name ends with 0, and the descriptor that comes is nobody else's.
+    let in_memory = unsafe {
+        let descriptor = libc::memfd_create(c"libcpsd_torch.so".as_ptr(), libc::MFD_CLOEXEC);
+        (descriptor >= 0).then(|| File::from_raw_fd(descriptor))
+    };
+    let by_memory = in_memory.ok_or_else(|| io::Error::last_os_error().to_string()).and_then(|mut file| {
+        file.write_all(FUNCTIONS).map_err(|error| error.to_string())?;
+        let path = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(|error| error.to_string())?;
+        open(path.as_ptr())
+    });
+    by_memory.or_else(|_| {
+        let mut file = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
+        file.write_all(FUNCTIONS).map_err(|error| error.to_string())?;
+        let path = CString::new(file.path().as_os_str().as_bytes()).map_err(|error| error.to_string())?;
+        open(path.as_ptr())
+    })
+}
+
+/// Loads a library for the whole process. `Err` is the loader's sentence.
+fn open(name: *const c_char) -> Result<*mut c_void, String> {
+    // SAFETY: the caller's name ends with 0.
+    let handle = unsafe { libc::dlopen(name, libc::RTLD_LAZY | libc::RTLD_GLOBAL) };
+    if handle.is_null() { Err(said()) } else { Ok(handle) }
+}
+
+fn find(library: *mut c_void, name: *const c_char) -> Result<*mut c_void, String> {
+    // SAFETY: the caller's name ends with 0.
+    let address = unsafe { libc::dlsym(library, name) };
+    if address.is_null() { Err(said()) } else { Ok(address) }
+}
+
+/// The loader's last sentence, copied before its next call.
+fn said() -> String {
+    // SAFETY: null or a text that ends with 0.
+    unsafe {
+        let text = libc::dlerror();
+        if text.is_null() { String::new() } else { CStr::from_ptr(text).to_string_lossy().into_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_that_cannot_be_loaded_says_why() {
+        let said = open(c"/nowhere/libtorch_cuda.so".as_ptr()).unwrap_err();
+        assert!(said.contains("/nowhere/libtorch_cuda.so"), "{said}");
+        open(c"libc.so.6".as_ptr()).unwrap();
+    }
+
+    #[test]
+    fn every_function_has_its_address() {
+        load().unwrap();
+        assert!(is_loaded() && found_for_cpu().is_none());
+        let mut count = 0;
+        // SAFETY: as in `loaded`.
+        unsafe {
+            let (mut name, mut at) = (&raw const cpsd_torch_names, &raw mut cpsd_torch_table);
+            while *name != 0 {
+                let mut place: libc::Dl_info = std::mem::zeroed();
+                assert!(libc::dladdr(*at, &mut place) != 0 && !place.dli_sname.is_null());
+                assert_eq!(CStr::from_ptr(place.dli_sname), CStr::from_ptr(name));
+                name = name.add(CStr::from_ptr(name).count_bytes() + 1);
+                at = at.add(1);
+                count += 1;
+            }
+        }
+        assert!(count > 2_000, "{count}");
+    }
+
+    #[test]
+    fn a_version_is_found_in_the_files_beside() {
+        for text in ["2.13.0 cpu\n", "__version__ = '2.13.0+cpu'\ndebug = False\n", "2.13.0+cu126"] {
+            assert_eq!(version_in(text).as_deref(), Some("2.13.0"), "{text}");
+        }
+        assert_eq!(version_in("debug = 1.2"), None);
+    }
+
+    #[test]
+    fn threads_that_are_said_count() {
+        load().unwrap();
+        let before = tch::get_num_threads();
+        std::thread::spawn(move || {
+            use_threads(3);
+            assert_eq!(tch::get_num_threads(), 3);
+            use_threads(before as usize);
+        })
+        .join()
+        .unwrap();
+    }
+}
