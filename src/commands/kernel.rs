@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use cpsd::activity::console::print_line;
 use cpsd::error::Error;
 use cpsd::kernel;
-use cpsd::torch::library;
 use cpsd::kernel::install::{Place, install, uninstall};
 use cpsd::script::errors::Failure;
 use cpsd::script::session::Session;
+use cpsd::torch::library;
 
 use super::exit;
 

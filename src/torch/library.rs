@@ -76,7 +76,11 @@ pub unsafe fn set_environment() {
 ///
 /// Errors: why it cannot be loaded, in the loader's words.
 pub fn load() -> Result<(), String> {
-    LOADED.get_or_init(|| loaded().map_err(|why| format!("libtorch cannot be loaded: {why}"))).clone()
+    LOADED
+        .get_or_init(|| {
+            loaded().map_err(|why| format!("libtorch cannot be loaded: {why}; LD_LIBRARY_PATH=DIR says where it is"))
+        })
+        .clone()
 }
 
 /// Loads libtorch while this thread goes on. A failure is that of the first call.

@@ -1,6 +1,6 @@
 //! The binary as a user calls it: exit codes, arguments of scripts, output in a pipe, and the prompt in a terminal.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ fn cpsd(folder: &Path, arguments: &[&str]) -> Output {
 /// The loader says which libraries it initialises.
 #[test]
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn what_only_prints_is_answered_before_libtorch_is_initialised() {
+fn libtorch_is_loaded_for_what_computes_alone() {
     let folder = tempfile::tempdir().unwrap();
     let initialises = |arguments: &[&str], variable: Option<&str>| {
         let mut command = Command::new(CPSD);
@@ -27,9 +27,11 @@ fn what_only_prints_is_answered_before_libtorch_is_initialised() {
         assert!(output.status.success() && !output.stdout.is_empty(), "{arguments:?}: {}", output.status);
         err(&output).lines().any(|line| line.contains("calling init:") && line.contains("libtorch_cpu"))
     };
-    assert!(initialises(&["eval", "1 + 2"], None));
+    assert!(initialises(&["eval", "tensor([1.0])"], None));
     for arguments in [
-        &["--help"][..],
+        &["eval", "1 + 2"][..],
+        &["eval", "synthetic_labels(#{images: 50, labels: 5}).cooccurrence()"],
+        &["--help"],
         &["help", "check"],
         &["script", "--help"],
         &["doc"],
@@ -39,7 +41,8 @@ fn what_only_prints_is_answered_before_libtorch_is_initialised() {
         assert!(!initialises(arguments, None), "{arguments:?}");
     }
     assert!(!initialises(&["--", "cpsd", "doc", "dist"], Some("CPSD_COMPLETE")));
-    // What is not known has its error by the usual way.
+    // One for GPUs says itself what it is.
+    assert_eq!(initialises(&["--version"], None), cpsd::torch::cuda().is_some());
     let unknown = cpsd(folder.path(), &["doc", "distil"]);
     assert_eq!(unknown.status.code(), Some(1));
     assert!(err(&unknown).contains("distill"), "{}", err(&unknown));

@@ -360,16 +360,16 @@ fn another_kind_of_libtorch_at_the_same_path_is_linked_anew() {
         assert!(status.success());
     };
     let make = |kind: &str| {
-        ["libtorch_cpu.so", "libc10.so"].map(library);
+        ["libtorch_cpu.so", "libc10.so"].into_iter().for_each(library);
         std::fs::write(libtorch.parent().unwrap().join("version"), format!("2.13.0 {kind}\n")).unwrap();
     };
     make("cpu");
     assert_eq!(builds(&package, &libtorch), "cpu false");
     make("cuda 13.0");
     let of_cuda = ["libtorch_cuda.so", "libc10_cuda.so"];
-    of_cuda.map(library);
+    of_cuda.into_iter().for_each(library);
     assert_eq!(builds(&package, &libtorch), "cuda true");
-    of_cuda.map(|name| std::fs::remove_file(libtorch.join("lib").join(name)).unwrap());
+    of_cuda.iter().for_each(|name| std::fs::remove_file(libtorch.join("lib").join(name)).unwrap());
     make("cpu");
     assert_eq!(builds(&package, &libtorch), "cpu false");
 }
