@@ -237,12 +237,17 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
             let message = cells::not_a_list(&source.names()[columns[1]], text);
             source.error(Some(place), message).with_help("option separator: \"\" keeps cells whole, as names of labels")
         };
+        // A text among lists of JSON or Parquet is one label, whatever brackets are around it.
+        let broken = |text: &str| match layout.lists {
+            true => cells::missing_bracket(text).is_some(),
+            false => cells::is_broken(text),
+        };
         let items = match field {
             Field::List(items) => items,
-            Field::Text(text) if undecided && cells::missing_bracket(trimmed(text)).is_some() => {
-                return Err(not_a_list(text));
-            }
-            Field::Text(text) if undecided && !layout.lists && cells::is_plainly_list(trimmed(text)) => {
+            Field::Text(text) if undecided && broken(trimmed(text)) => return Err(not_a_list(text)),
+            Field::Text(text)
+                if undecided && !layout.lists && (cells::is_plainly_list(text) || cells.cuts_list(text)) =>
+            {
                 let message = format!(
                     "column \"{}\" holds a list of labels here and labels without brackets before; got \"{text}\"",
                     source.names()[columns[1]]
