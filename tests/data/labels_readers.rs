@@ -315,6 +315,19 @@ fn voc_refuses() {
     assert_eq!(error.message, "unknown label \"dgo\"");
     folder.put("VOC2007/Annotations/000003.xml", "<annotation>\n<object>\n</object>\n</annotation>");
     assert_eq!(message(), "000003.xml, line 2: an object has no <name>");
+    let twice = "<annotation>\n<object>\n<name>dog</name>\n<name>cat</name>\n</object>\n</annotation>";
+    folder.put("VOC2007/Annotations/000003.xml", twice);
+    assert_eq!(
+        message(),
+        "000003.xml, line 4: the <object> of line 2 has a second <name>, \"cat\"; its first is \"dog\""
+    );
+    let twice = "<annotation>\n<filename>a.jpg</filename>\n<filename>b.jpg</filename>\n</annotation>";
+    folder.put("VOC2007/Annotations/000003.xml", twice);
+    assert!(message().starts_with("000003.xml, line 3: the <annotation> of line 1 has a second <filename>"));
+    let twice =
+        "<annotation><object><name>dog</name><difficult>0</difficult><difficult>1</difficult></object></annotation>";
+    folder.put("VOC2007/Annotations/000003.xml", twice);
+    assert!(message().starts_with("000003.xml, line 1: the <object> of line 1 has a second <difficult>, \"1\""));
     folder.put("VOC2007/Annotations/000003.xml", "<annotation>\n<object>\n<name>dog</na");
     assert_eq!(message(), "000003.xml, line 3: a tag is not closed: the file ends in the middle");
     folder.put("VOC2007/Annotations/000003.xml", b"<annotation>\n<filename>\xff</filename></annotation>");
