@@ -413,6 +413,22 @@ fn what_cannot_be_told_names_the_formats() {
     let error = refused(&folder.put("x.bin", [0, 1, 2, 3]));
     assert!(error.message.ends_with("x.bin: this file looks like no known format"), "{error}");
     assert!(error.help.unwrap().contains("option format names one of "));
+    let message = |folder: &Path| refused(folder).message;
+    let (empty, pictures, other) = (Folder::new(), Folder::new(), Folder::new());
+    assert!(message(empty.0.path()).ends_with("; got an empty folder"), "{}", message(empty.0.path()));
+    pictures.put("train/1.jpg", "");
+    pictures.put("2.jpg", "");
+    assert!(message(pictures.0.path()).ends_with("; got none among 1 file and 1 folder"));
+    assert!(refused(pictures.0.path()).help.unwrap().contains("Annotations/*.xml"));
+    // The only label file is none of labels.
+    other.put("settings.json", "{\"a\": 1}");
+    let error = refused(other.0.path());
+    assert!(error.message.contains("settings.json has no list \"images\""), "{error}");
+    let help = error.help.unwrap();
+    assert!(
+        help.contains("has no known layout, so its label file ") && help.contains("settings.json was read"),
+        "{help}"
+    );
     let none = load(
         &folder.put("x.csv", "image,label\n1,cat\n"),
         &options(serde_json::json!({ "labels": ["zebra"], "unlabelled": "drop" })),
