@@ -132,6 +132,14 @@ fn name_of<'a, S: Source>(source: &S, place: usize, field: Field<'a>) -> Result<
         Field::Int(value) => Cow::Owned(value.to_string()),
         // pandas makes floats of integers beside an empty cell.
         Field::Float(value) if value.is_nan() => Cow::Borrowed(""),
+        // Two names of so many digits may be the same number: JSON has integers of any length, and a float holds not all above 2^53.
+        Field::Float(value) if value.abs() > 9_007_199_254_740_992.0 => {
+            let message = format!(
+                "a name that is a number this large must be an integer of at most {} or a text; got {value}, which may have lost digits",
+                i64::MAX
+            );
+            return Err(source.error(Some(place), message));
+        }
         Field::Float(value) => Cow::Owned(value.to_string()),
         Field::List(_) => return Err(source.error(Some(place), "expected a name; got a list".into())),
         Field::Other(kind) => return Err(source.error(Some(place), format!("expected a name; got {kind}"))),
