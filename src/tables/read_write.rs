@@ -87,8 +87,10 @@ impl Table {
     /// Reads CSV with a header; the types of the columns are inferred from all rows. A column in which digits begin with a
     /// zero (000005) is text, so that names keep their zeros.
     ///
+    /// An integer that a column of numbers with a decimal point rounds is said.
+    ///
     /// Errors name the file and, where there is one, the line: not UTF-8, an open quote, a row of another length, an integer of
-    /// more than 64 bits in a column of integers.
+    /// more than 64 bits in a column of integers, a number beyond the largest.
     pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
         let path = path.as_ref();
         let text = TextFile::read(path)?;
@@ -108,15 +110,36 @@ impl Table {
             }
             let Some(line) = records.next()? else { break };
             records.expect_fields(header.len(), line)?;
-            (0..header.len()).for_each(|i| types.see(i, records.field(i), records.is_quoted(i)));
+            (0..header.len()).for_each(|i| types.see(i, records.field(i), records.is_quoted(i), line));
             rows += 1;
         }
         let mut seen = HashSet::new();
         if let Some(twice) = header.iter().find(|name| !seen.insert(name.as_str())) {
             return Err(Error::in_file(path, format!("column \"{twice}\" appears twice")));
         }
+        if let Some(beyond) = types.beyond() {
+            let (side, largest) = if beyond.text.starts_with('-') {
+                ("below the least", f64::MIN)
+            } else {
+                ("above the largest", f64::MAX)
+            };
+            let (name, text) = (&header[beyond.column], &beyond.text);
+            let what = format!("column \"{name}\" holds {text}, which is {side} number, {largest:e}");
+            return Err(records
+                .at(beyond.line, what)
+                .with_help("inf and -inf are infinite; a letter in one of its cells makes the column text"));
+        }
         for note in &csv.notes {
             console::log(&format!("{}: {note}", path.display()));
+        }
+        for (first, times) in types.rounded() {
+            let (name, line, text) = (&header[first.column], first.line, &first.text);
+            let read = text.parse::<f64>().unwrap_or(f64::NAN);
+            let all = if times > 1 { format!(" ({times} of its integers are rounded)") } else { String::new() };
+            console::log(&format!(
+                "{}, line {line}: column \"{name}\" holds numbers with a decimal point, so {text} is read as {read:.0}{all}",
+                path.display()
+            ));
         }
         let schema = Arc::new(types.schema(&header));
         let bytes = rows.saturating_mul(header.len() as u64).saturating_mul(16).saturating_add(csv.text().len() as u64);
@@ -317,6 +340,13 @@ mod tests {
         assert!(
             error(b"a;b\n-9223372036854775809;2\n")
                 .contains("x.csv, line 2: column \"a\" holds -9223372036854775809, which is below")
+        );
+        assert!(error(b"a,b\n0.5,1\n1e400,2\n").ends_with(
+            "x.csv, line 3: column \"a\" holds 1e400, which is above the largest number, 1.7976931348623157e308"
+        ));
+        assert!(
+            error(b"a\n-1e400\n")
+                .contains("x.csv, line 2: column \"a\" holds -1e400, which is below the least number, -1.7")
         );
         assert!(error(b"").contains("is empty"));
         assert!(error(b"a,a\n1,2\n").ends_with("column \"a\" appears twice"));

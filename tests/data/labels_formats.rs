@@ -547,6 +547,22 @@ fn huggingface_objects_numbers_and_flags() {
 }
 
 #[test]
+fn numbers_that_lose_digits_are_no_names() {
+    // Both are 100000000000000000000 as floats.
+    let lines = "{\"image\": 99999999999999999999, \"labels\": [\"a\"]}\n{\"image\": 99999999999999999998, \"labels\": [\"b\"]}\n";
+    let message = Folder::of(&[("x.jsonl", lines)]).message("x.jsonl");
+    assert_eq!(
+        message,
+        "x.jsonl, line 1: a name that is a number this large must be an integer of at most 9223372036854775807 or a text; \
+         got 100000000000000000000, which may have lost digits"
+    );
+    let lines = lines.replace("99999999999999999999", "9223372036854775807");
+    let lines = lines.replace("99999999999999999998", "9223372036854775806");
+    let table = Folder::of(&[("x.jsonl", lines.as_str())]).read("x.jsonl");
+    assert_eq!(rows(&table), ["9223372036854775807 | a", "9223372036854775806 | b"]);
+}
+
+#[test]
 fn huggingface_folders_of_splits() {
     let record = |name: &str, label: &str| format!("{{\"file_name\": \"{name}\", \"labels\": [\"{label}\"]}}\n");
     let folder = Folder::new();

@@ -315,6 +315,19 @@ fn voc_refuses() {
     assert_eq!(error.message, "unknown label \"dgo\"");
     folder.put("VOC2007/Annotations/000003.xml", "<annotation>\n<object>\n</object>\n</annotation>");
     assert_eq!(message(), "000003.xml, line 2: an object has no <name>");
+    let twice = "<annotation>\n<object>\n<name>dog</name>\n<name>cat</name>\n</object>\n</annotation>";
+    folder.put("VOC2007/Annotations/000003.xml", twice);
+    assert_eq!(
+        message(),
+        "000003.xml, line 4: the <object> of line 2 has a second <name>, \"cat\"; its first is \"dog\""
+    );
+    let twice = "<annotation>\n<filename>a.jpg</filename>\n<filename>b.jpg</filename>\n</annotation>";
+    folder.put("VOC2007/Annotations/000003.xml", twice);
+    assert!(message().starts_with("000003.xml, line 3: the <annotation> of line 1 has a second <filename>"));
+    let twice =
+        "<annotation><object><name>dog</name><difficult>0</difficult><difficult>1</difficult></object></annotation>";
+    folder.put("VOC2007/Annotations/000003.xml", twice);
+    assert!(message().starts_with("000003.xml, line 1: the <object> of line 1 has a second <difficult>, \"1\""));
     folder.put("VOC2007/Annotations/000003.xml", "<annotation>\n<object>\n<name>dog</na");
     assert_eq!(message(), "000003.xml, line 3: a tag is not closed: the file ends in the middle");
     folder.put("VOC2007/Annotations/000003.xml", b"<annotation>\n<filename>\xff</filename></annotation>");
@@ -400,6 +413,22 @@ fn what_cannot_be_told_names_the_formats() {
     let error = refused(&folder.put("x.bin", [0, 1, 2, 3]));
     assert!(error.message.ends_with("x.bin: this file looks like no known format"), "{error}");
     assert!(error.help.unwrap().contains("option format names one of "));
+    let message = |folder: &Path| refused(folder).message;
+    let (empty, pictures, other) = (Folder::new(), Folder::new(), Folder::new());
+    assert!(message(empty.0.path()).ends_with("; got an empty folder"), "{}", message(empty.0.path()));
+    pictures.put("train/1.jpg", "");
+    pictures.put("2.jpg", "");
+    assert!(message(pictures.0.path()).ends_with("; got none among 1 file and 1 folder"));
+    assert!(refused(pictures.0.path()).help.unwrap().contains("Annotations/*.xml"));
+    // The only label file is none of labels.
+    other.put("settings.json", "{\"a\": 1}");
+    let error = refused(other.0.path());
+    assert!(error.message.contains("settings.json has no list \"images\""), "{error}");
+    let help = error.help.unwrap();
+    assert!(
+        help.contains("has no known layout, so its label file ") && help.contains("settings.json was read"),
+        "{help}"
+    );
     let none = load(
         &folder.put("x.csv", "image,label\n1,cat\n"),
         &options(serde_json::json!({ "labels": ["zebra"], "unlabelled": "drop" })),

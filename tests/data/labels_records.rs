@@ -257,6 +257,61 @@ fn half_a_list_is_no_label() {
 }
 
 #[test]
+fn sets_and_tuples_are_read_as_lists_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |content: &str, given: Value| {
+        load(&put(folder.path(), "x.csv", content), &options(given)).unwrap().labels().to_vec()
+    };
+    // Beside labels without brackets, and in all cells.
+    for list in ["{'cat', 'dog'}", "('cat', 'dog')", "(cat, dog)", "{cat, dog}", "['cat', 'dog']"] {
+        for column in ["label", "labels"] {
+            let mixed = format!("image,{column}\na,\"{list}\"\nb,bird\nc,cat\n");
+            assert_eq!(of(&mixed, json!({})), ["bird", "cat", "dog"], "{list}");
+            assert_eq!(of(&format!("image,{column}\na,\"{list}\"\n"), json!({})), ["cat", "dog"], "{list}");
+        }
+    }
+    for none in ["set()", "()", "{}", "[]"] {
+        let path = put(folder.path(), "x.csv", format!("image,labels\na,{none}\nb,cat\n"));
+        let table = load(&path, &LoadOptions::default()).unwrap();
+        assert_eq!((table.labels(), table.num_unlabelled()), (&["cat".to_string()][..], 1), "{none}");
+    }
+    // Brackets inside a text, and around one without a comma or quotes.
+    let inside = "image,label\na,person (adult)\nb,dog {small}\nc,(cat)\nd,[bird]\n";
+    assert_eq!(of(inside, json!({})), ["(cat)", "[bird]", "dog {small}", "person (adult)"]);
+    assert_eq!(of("image,labels\na,\"{'cat'\"\n", json!({"separator": ""})), ["{'cat'"]);
+    // Halves, and items that no comma separates.
+    for (cell, lacks) in [("{'cat'", "}"), ("('cat', 'd", ")"), ("(cat, dog", ")"), ("'cat'}", "{"), ("cat, dog)", "(")]
+    {
+        let (message, help) = refused(&format!("image,labels\na,bird\nb,\"{cell}\"\n"), json!({}));
+        let expected =
+            format!("x.csv, line 3: the list of labels in column \"labels\" lacks its \"{lacks}\"; got \"{cell}\"");
+        assert_eq!(message, expected);
+        assert!(help.contains("separator: \"\""), "{help}");
+    }
+    for (cell, sign) in [("[cat|dog]", "|"), ("[cat;dog]", ";"), ("(cat|dog)", "|"), ("{cat;dog}", ";")] {
+        let (message, _) = refused(&format!("image,labels\na,cat\nb,{cell}\nc,dog\n"), json!({}));
+        let expected = format!(
+            "x.csv, line 3: the list of labels in column \"labels\" must have commas between its items, not \"{sign}\"; got \"{cell}\""
+        );
+        assert_eq!(message, expected);
+    }
+    // Behind the rows that decide.
+    let many = |cells: &str| (1..2_500).map(|i| format!("{i},\"{cells}\"\n")).collect::<String>();
+    let wrong = [
+        ("bird, cat", "{'cat', 'dog'}", "holds a list of labels here"),
+        ("bird, cat", "(cat, dog)", "holds a list of labels here"),
+        ("bird, cat", "set()", "holds a list of labels here"),
+        ("bird, cat", "{'cat'", "lacks its \"}\""),
+        ("bird, cat", "[cat|dog]", "must have commas"),
+        ("bird cat", "[cat dog]", "holds a list of labels here"),
+    ];
+    for (cells, cell, said) in wrong {
+        let (message, _) = refused(&format!("image,labels\n0,bird\n{}x,\"{cell}\"\n", many(cells)), json!({}));
+        assert!(message.starts_with("x.csv, line 2502: ") && message.contains(said), "{cell}: {message}");
+    }
+}
+
+#[test]
 fn parquet_lists_and_types() {
     use polars::prelude::*;
     let folder = tempfile::tempdir().unwrap();

@@ -49,7 +49,8 @@ struct Row<'a> {
 /// Where every line has a tab, tabs separate, and names may hold blanks. What follows each image may also be one list in
 /// brackets. Otherwise blanks separate.
 ///
-/// Errors: a list that lacks a bracket; a line without a list, where others have one.
+/// Errors: a list that lacks a bracket or has another sign than commas between its items; a line without a list, where others
+/// have one.
 fn rows_of<'a>(text: &'a TextFile, options: &LoadOptions) -> Result<Vec<Row<'a>>> {
     let path = text.path.display();
     let mut tabs = 0;
@@ -107,12 +108,19 @@ fn rows_of<'a>(text: &'a TextFile, options: &LoadOptions) -> Result<Vec<Row<'a>>
     Ok(rows)
 }
 
-/// Errors: a list among lines without one, where blanks and commas would cut it into parts with brackets.
+/// Errors: a list among lines without one, half of one, or one without commas, where blanks and signs would cut it into parts with
+/// brackets.
 fn all_or_no_lists(text: &TextFile, parts: &[(usize, String, &str)]) -> Result<()> {
     let help = "option separator: \"\" takes brackets for a part of labels' names";
     for (line, _, rest) in parts {
         if let Some(bracket) = cells::missing_bracket(rest) {
             let what = format!("the list of labels lacks its \"{bracket}\"; got \"{rest}\"");
+            return Err(text.at(*line, what).with_help(help));
+        }
+        // Otherwise the sign is found in words, and cuts them.
+        let mut lists = std::iter::once(*rest).chain(rest.split_whitespace());
+        if let Some((list, sign)) = lists.find_map(|list| Some((list, cells::other_separator(list)?))) {
+            let what = format!("the list of labels must have commas between its items, not \"{sign}\"; got \"{list}\"");
             return Err(text.at(*line, what).with_help(help));
         }
     }
@@ -358,5 +366,15 @@ mod tests {
             of(&[("t.txt", "1.jpg a\n2.jpg [a, b]\n")])
                 .contains("line 1: line 2 has a list of labels in brackets, so every line must; got \"a\"")
         );
+        assert!(
+            of(&[("t.txt", "1.jpg a\n2.jpg {'a', 'b'}\n")]).contains("line 1: line 2 has a list of labels in brackets")
+        );
+        assert!(of(&[("t.txt", "1.jpg a\n2.jpg b [a|b]\n")]).contains(
+            "t.txt, line 2: the list of labels must have commas between its items, not \"|\"; got \"[a|b]\""
+        ));
+        assert!(of(&[("t.txt", "1.jpg a\n2.jpg {'a'\n")]).contains("line 2: the list of labels lacks its \"}\""));
+        // Names with brackets inside.
+        let t = written(&[("t.txt", "1.jpg\tperson (adult)\n2.jpg\tdog {small}\tcat\n")]).unwrap();
+        assert_eq!(t.labels(), ["cat", "dog {small}", "person (adult)"]);
     }
 }

@@ -17,9 +17,10 @@ use serde::{Deserialize, Serialize};
 
 use super::label_table::LabelTable;
 use super::names;
+use super::records::columns::quoted;
 use super::records::{FrameSource, Layout};
 use crate::activity::console;
-use crate::error::{Error, Result, misspelt};
+use crate::error::{Error, ErrorKind, Result, counted, misspelt};
 use crate::files;
 use crate::tables::{CsvFile, TextFile, start_of_text};
 
@@ -246,7 +247,8 @@ pub fn load_with_unlabelled(path: &Path, options: &LoadOptions) -> Result<LabelT
 /// The table as its file has it, and the reader that read it.
 fn read_from(path: &Path, options: &LoadOptions) -> Result<(LabelTable, &'static Reader)> {
     let (probe, reader) = opened(path, options)?;
-    Ok(((reader.read)(&probe, options)?, reader))
+    let table = (reader.read)(&probe, options).map_err(|error| of_folder(error, path, &probe.path))?;
+    Ok((table, reader))
 }
 
 /// The file or folder that is read, and its reader. Errors: none, or an option that it does not take.
@@ -261,7 +263,7 @@ fn opened_with(path: &Path, options: &LoadOptions, splits: Option<&str>) -> Resu
         return Err(Error::in_file(path, "the file is empty"));
     }
     if let Some(inside) = only_label_file(&probe, options) {
-        return opened_with(&inside, options, splits);
+        return opened_with(&inside, options, splits).map_err(|error| of_folder(error, path, &inside));
     }
     let reader = choose(&probe, options)?;
     if let (Some(split), false) = (&options.split, reader.has_splits) {
@@ -274,6 +276,17 @@ fn opened_with(path: &Path, options: &LoadOptions, splits: Option<&str>) -> Resu
     }
     check_options(path, reader, options)?;
     Ok((probe, reader))
+}
+
+/// An error about `file`, with the reason that it was read where only `folder` was named.
+fn of_folder(error: Error, folder: &Path, file: &Path) -> Error {
+    if folder == file || error.help.is_some() || error.kind != ErrorKind::Data {
+        return error;
+    }
+    let (folder, file) = (folder.display(), file.display());
+    error.with_help(format!(
+        "the folder {folder} has no known layout, so its label file {file} was read; the path of another file reads that"
+    ))
 }
 
 /// Errors: an option that the reader does not take, with another value than its default.
@@ -395,8 +408,9 @@ fn choose(probe: &Probe, options: &LoadOptions) -> Result<&'static Reader> {
         // A wrong value of these hides what the file is.
         CsvFile::new(probe.text(options)?, options.delimiter.as_deref())?;
     }
-    let what =
-        if probe.is_folder { "this folder looks like no known layout" } else { "this file looks like no known format" };
+    if probe.is_folder {
+        return Err(no_layout(&probe.path));
+    }
     let help = match probe.head.starts_with(b"\x1f\x8b") {
         true => "it is compressed by gzip: unpack it first".to_string(),
         false => {
@@ -405,7 +419,39 @@ fn choose(probe: &Probe, options: &LoadOptions) -> Result<&'static Reader> {
             format!("option format names one of {formats}; option delimiter the text between two cells of a CSV file")
         }
     };
-    Err(Error::in_file(&probe.path, what).with_help(help))
+    Err(Error::in_file(&probe.path, "this file looks like no known format").with_help(help))
+}
+
+/// The error for a folder of which no reader knows the layout, and no file is plainly the label file.
+fn no_layout(folder: &Path) -> Error {
+    let tables = label_files(folder);
+    let came = if tables.is_empty() {
+        let (mut below, mut beside) = (0, 0);
+        for entry in files::entries(folder).into_iter().flatten() {
+            let count = if entry.path().is_dir() { &mut below } else { &mut beside };
+            *count += 1;
+        }
+        match (below, beside) {
+            (0, 0) => "an empty folder".to_string(),
+            _ => format!("none among {} and {}", counted(beside, "file"), counted(below, "folder")),
+        }
+    } else {
+        let name = |file: &PathBuf| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let names: Vec<String> = tables.iter().map(name).collect();
+        format!("{}: {}", counted(tables.len(), "label file"), quoted(&names))
+    };
+    let message = format!(
+        "this folder looks like no known layout: expected VOC, YOLO, NUS-WIDE, Hugging Face, or one label file ({}) or one that is \
+         called labels; got {came}",
+        ENDINGS.join(", ")
+    );
+    let help = match tables.first() {
+        Some(first) => format!("the path of one of them reads it: {}", first.display()),
+        None => "VOC has Annotations/*.xml or ImageSets/Main/<class>_<split>.txt, YOLO data.yaml or labels/*.txt beside images, NUS-WIDE \
+                 Groundtruth/TrainTestLabels, Hugging Face metadata.csv or metadata.jsonl; a label file may also be in another folder"
+            .to_string(),
+    };
+    Error::in_file(folder, message).with_help(help)
 }
 
 /// Errors: a file whose name says Parquet and whose content does not. The other way round, it is said which was taken.
@@ -477,7 +523,9 @@ mod tests {
         // One label file in a folder would be read.
         std::fs::write(folder.path().join("y.csv"), "image,label\n1,a\n").unwrap();
         let error = load(folder.path(), &LoadOptions::default()).unwrap_err();
-        assert!(error.message.ends_with("this folder looks like no known layout"), "{error}");
+        assert!(error.message.contains("this folder looks like no known layout: expected VOC, YOLO, "), "{error}");
+        assert!(error.message.ends_with("called labels; got 2 label files: \"x.csv\", \"y.csv\""), "{error}");
+        assert!(error.help.unwrap().ends_with("x.csv"));
         let options = LoadOptions { split: Some("train".into()), ..Default::default() };
         assert!(load(&path, &options).unwrap_err().message.ends_with("but csv-long files hold no splits"));
     }

@@ -166,18 +166,18 @@ fn picture(file: &Path, options: &LoadOptions) -> Result<Picture> {
     if !root.has_tag_name("annotation") {
         return Err(text.at(xml::line(root), format!("expected <annotation>; got <{}>", root.tag_name().name())));
     }
-    let text_of = |element, name| {
-        let text = xml::child(element, name).map(xml::text)?;
-        Some(trimmed(&text).to_string()).filter(|text| !text.is_empty())
+    let text_of = |element, name: &str| -> Result<Option<String>> {
+        let child = xml::child(element, name).map_err(|(line, what)| text.at(line, what))?;
+        Ok(child.map(|child| trimmed(&xml::text(child)).to_string()).filter(|text| !text.is_empty()))
     };
     let stem = || file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let filename = text_of(root, "filename").unwrap_or_else(stem);
+    let filename = text_of(root, "filename")?.unwrap_or_else(stem);
     let name = picture_name(&filename);
     let path = (name != filename).then_some(filename);
     let mut objects = Vec::new();
     for object in root.children().filter(|c| c.has_tag_name("object")) {
-        let label = text_of(object, "name").ok_or_else(|| text.at(xml::line(object), "an object has no <name>"))?;
-        let hard = match text_of(object, "difficult").as_deref() {
+        let label = text_of(object, "name")?.ok_or_else(|| text.at(xml::line(object), "an object has no <name>"))?;
+        let hard = match text_of(object, "difficult")?.as_deref() {
             None | Some("0") => false,
             Some("1") => true,
             Some(other) => {

@@ -67,9 +67,24 @@ pub fn parse(text: &str) -> Result<Document<'_>, Fault> {
     Document::parse_with_options(text, options).map_err(|error| fault(text, &error))
 }
 
-/// The first child element of that name.
-pub fn child<'a, 'input>(element: Node<'a, 'input>, name: &str) -> Option<Node<'a, 'input>> {
-    element.children().find(|c| c.has_tag_name(name))
+/// The child element of that name.
+///
+/// Errors: two of them, of which neither is known to be the right one.
+pub fn child<'a, 'input>(element: Node<'a, 'input>, name: &str) -> Result<Option<Node<'a, 'input>>, Fault> {
+    let mut children = element.children().filter(|c| c.has_tag_name(name));
+    match (children.next(), children.next()) {
+        (Some(first), Some(second)) => {
+            let what = format!(
+                "the <{}> of line {} has a second <{name}>, \"{}\"; its first is \"{}\"",
+                element.tag_name().name(),
+                line(element),
+                text(second),
+                text(first)
+            );
+            Err((line(second), what))
+        }
+        (only, _) => Ok(only),
+    }
 }
 
 /// The text directly inside an element, trimmed.
@@ -218,8 +233,10 @@ mod tests {
         let root = document.root_element();
         assert_eq!((root.tag_name().name(), line(root)), ("a", 3));
         assert_eq!(root.children().filter(Node::is_element).map(text).collect::<Vec<_>>(), ["one & <two>", "", "x"]);
-        assert_eq!(child(root, "b").map(text).as_deref(), Some("one & <two>"));
-        assert_eq!(child(root, "b").map(line), Some(4));
+        assert_eq!(child(root, "c").unwrap().map(line), Some(4));
+        assert_eq!(child(root, "d").unwrap(), None);
+        let twice = "the <a> of line 3 has a second <b>, \"x\"; its first is \"one & <two>\"";
+        assert_eq!(child(root, "b").unwrap_err(), (5, twice.to_string()));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Several labels in a cell: `a|b`, `a;b`, `sea, beach`, `clear primary`, `['cat', 'dog']`.
+//! Several labels in a cell: `a|b`, `a;b`, `sea, beach`, `clear primary`, `['cat', 'dog']`, `{'cat', 'dog'}`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,7 +16,7 @@ pub enum Cells {
     One,
     /// Labels are separated by this text; blanks around them do not count. A blank separates by any run of blanks.
     Split(String),
-    /// A cell is a list, as JSON or Python writes it.
+    /// A cell is a list, as JSON or Python writes it, or a set or tuple of Python.
     List,
 }
 
@@ -53,8 +53,7 @@ impl Cells {
             );
             return told(Cells::List, Some(note));
         }
-        let broken = |value: &&&str| missing_bracket(value).is_some() || is_bracketed(value) && list(value).is_none();
-        if let Some(example) = filled.iter().filter(broken).min() {
+        if let Some(example) = filled.iter().filter(|value| is_broken(value)).min() {
             // Reading it gives the error, with its place.
             let note = format!("column \"{name}\" holds what looks like a list and cannot be read as one: {example}");
             return told(Cells::List, Some(note));
@@ -113,14 +112,21 @@ impl Cells {
         match self {
             _ if cell.is_empty() => Some(Vec::new()),
             Cells::One => Some(vec![cell.to_string()]),
-            Cells::List if cell == "set()" || cell.starts_with('[') || is_bracketed(cell) => list(cell),
-            Cells::List if missing_bracket(cell).is_some() => None,
-            Cells::List => Some(vec![cell.to_string()]),
+            Cells::List => match list(cell) {
+                None if cell.starts_with('[') || is_broken(cell) => None,
+                None => Some(vec![cell.to_string()]),
+                items => items,
+            },
             Cells::Split(separator) if separator == " " => Some(cell.split_whitespace().map(str::to_string).collect()),
             Cells::Split(separator) => Some(
                 cell.split(separator.as_str()).map(trimmed).filter(|p| !p.is_empty()).map(str::to_string).collect(),
             ),
         }
+    }
+
+    /// Whether a text is a list that the separator cuts, as a blank cuts `[cat dog]`: each part would have one of its brackets.
+    pub fn cuts_list(&self, text: &str) -> bool {
+        matches!(self, Cells::Split(_)) && list(text).is_some() && self.split(text).is_some_and(|parts| parts.len() > 1)
     }
 }
 
@@ -193,67 +199,99 @@ fn known_parts(cells: &[&str], separator: &str) -> Known {
 /// The brackets of lists.
 const BRACKETS: [(char, char); 3] = [('[', ']'), ('{', '}'), ('(', ')')];
 
+/// Quotes around items.
+const QUOTES: [char; 2] = ['\'', '"'];
+
 /// Whether a text looks like a list of Python, numpy or torch, or like an object.
 fn is_bracketed(text: &str) -> bool {
-    let inside = ["array(", "tensor(", "frozenset("].iter().find_map(|start| text.strip_prefix(start)).unwrap_or(text);
+    let starts = ["array(", "tensor(", "frozenset(", "set("];
+    let inside = starts.iter().find_map(|start| text.strip_prefix(start)).unwrap_or(text);
     BRACKETS.iter().any(|(open, close)| inside.starts_with(*open) && text.ends_with([*close, ')']))
 }
 
-/// The bracket that a list lacks, as `[1, 2` and `1, 2]` do: a text with one square bracket of a pair, or a list of several quoted
-/// items or numbers but for its bracket. A bracket alone, and the smile `:)`, may be labels.
+/// The bracket that a list lacks, as `[1, 2`, `1, 2]` and `{'cat'` do: a text with one square bracket of a pair, a quote beside the
+/// only bracket, or a list of quoted or several items but for its bracket. A bracket alone, `(cat`, `1)` and the smile `:)` may
+/// be labels.
 pub fn missing_bracket(text: &str) -> Option<char> {
     // A bracket alone lacks nothing.
     text.chars().nth(1)?;
-    let is_list = |text: String| list(&text).is_some_and(|items| items.len() > 1 && are_values(&text, &items));
     BRACKETS.into_iter().find_map(|(open, close)| {
-        let square = |other: char| open == '[' && !text.contains(other);
-        if text.starts_with(open) && !text.ends_with(close) && (square(close) || is_list(format!("{text}{close}"))) {
+        let is_list = |inside: &str| {
+            let whole = format!("{open}{inside}{close}");
+            match list(&whole) {
+                Some(items) => items.len() > 1 || whole.contains(QUOTES),
+                None => other_separator(&whole).is_some(),
+            }
+        };
+        let opened = text.strip_prefix(open).filter(|_| !text.ends_with(close));
+        if let Some(inside) = opened
+            && ((open == '[' || inside.starts_with(QUOTES)) && !text.contains(close) || is_list(inside))
+        {
             return Some(close);
         }
-        let closed = text.ends_with(close) && !text.starts_with(open);
-        (closed && (square(open) || is_list(format!("{open}{text}")))).then_some(open)
+        let closed = text.strip_suffix(close).filter(|_| !text.starts_with(open));
+        closed
+            .filter(|inside| (open == '[' || inside.ends_with(QUOTES)) && !text.contains(open) || is_list(inside))
+            .map(|_| open)
     })
+}
+
+/// The sign that stands between the items of a list in place of commas, as in `[cat|dog]`.
+pub fn other_separator(text: &str) -> Option<char> {
+    let separates = |sign: &char| {
+        text.contains(*sign)
+            && !text.contains(',')
+            && list(&text.replace(*sign, ",")).is_some_and(|items| items.len() > 1)
+    };
+    ['|', ';'].into_iter().find(separates)
+}
+
+/// Whether a text looks like a list, as a whole one or as half of one, and cannot be read as one.
+pub fn is_broken(text: &str) -> bool {
+    missing_bracket(text).is_some() || is_bracketed(text) && list(text).is_none()
 }
 
 /// Whether the name of a label may be read as a list, as a whole one or as one that is broken.
 pub fn may_be_list(name: &str) -> bool {
-    name.starts_with('[') || is_bracketed(name) || list(name).is_some() || missing_bracket(trimmed(name)).is_some()
+    let name = trimmed(name);
+    name.starts_with('[') || is_bracketed(name) || list(name).is_some() || missing_bracket(name).is_some()
 }
 
-/// Whether a text can hardly be the name of a label: a bracketed list of several items, of quoted ones or numbers, or of nothing.
+/// Whether a text can hardly be the name of a label: a list, set or tuple of several items, of quoted ones or numbers, or of nothing.
 pub fn is_plainly_list(text: &str) -> bool {
-    text.starts_with('[') && list(text).is_some_and(|items| items.len() > 1 || are_values(text, &items))
+    list(text).is_some_and(|items| items.len() > 1 || are_values(text, &items))
 }
 
 /// What to say of a cell of column `name` that should be a list of labels and is none.
 pub fn not_a_list(name: &str, cell: &str) -> String {
-    match missing_bracket(trimmed(cell)) {
-        Some(bracket) => format!("the list of labels in column \"{name}\" lacks its \"{bracket}\"; got \"{cell}\""),
-        None => format!("column \"{name}\" must be a list of labels, for example ['cat', 'dog']; got \"{cell}\""),
+    let text = trimmed(cell);
+    if let Some(bracket) = missing_bracket(text) {
+        return format!("the list of labels in column \"{name}\" lacks its \"{bracket}\"; got \"{cell}\"");
     }
+    if let Some(sign) = other_separator(text) {
+        return format!(
+            "the list of labels in column \"{name}\" must have commas between its items, not \"{sign}\"; got \"{cell}\""
+        );
+    }
+    format!("column \"{name}\" must be a list of labels, for example ['cat', 'dog']; got \"{cell}\"")
 }
 
 /// Whether the items of a list are quoted or numbers.
 fn are_values(text: &str, items: &[String]) -> bool {
-    text.contains(['\'', '"']) || items.iter().all(|item| item.parse::<f64>().is_ok())
+    text.contains(QUOTES) || items.iter().all(|item| item.parse::<f64>().is_ok())
 }
 
 /// The items of a list as JSON, Python or numpy writes it: `["cat"]`, `['cat', 'dog']`, `['cat' 'dog']`, `{'cat'}`,
-/// `(1, 2)`, `set()`.
+/// `(1, 2)`, `set()`. None too for `[cat|dog]`: no tool separates the items of a list so.
 pub fn list(text: &str) -> Option<Vec<String>> {
     let text = trimmed(text);
     if matches!(text, "set()" | "frozenset()") {
         return Some(Vec::new());
     }
+    let (_, close) = BRACKETS.into_iter().find(|(open, _)| text.starts_with(*open))?;
     if let Ok(items) = serde_json::from_str::<Vec<Value>>(text) {
         return items.iter().map(scalar).collect();
     }
-    let close = match text.chars().next()? {
-        '[' => ']',
-        '(' => ')',
-        '{' => '}',
-        _ => return None,
-    };
     let mut rest = text.get(1..)?.strip_suffix(close)?.trim();
     let words: Vec<&str> = rest.split_whitespace().collect();
     if words.len() > 1 && words.iter().all(|word| word.parse::<f64>().is_ok()) {
@@ -271,7 +309,7 @@ pub fn list(text: &str) -> Option<Vec<String>> {
         match rest.strip_prefix(',') {
             Some(next) => rest = next.trim_start(),
             // numpy writes no comma.
-            None if rest.is_empty() || rest.starts_with(['\'', '"']) => {}
+            None if rest.is_empty() || rest.starts_with(QUOTES) => {}
             None => return None,
         }
     }
@@ -293,13 +331,13 @@ fn item(text: &str) -> Option<(String, &str)> {
 
 fn item_inside(text: &str) -> Option<(String, &str)> {
     // Prefixes of Python's literals for bytes and texts.
-    let literal = text.strip_prefix(['b', 'u', 'r']).filter(|rest| rest.starts_with(['\'', '"'])).unwrap_or(text);
-    if literal.starts_with(['\'', '"']) {
+    let literal = text.strip_prefix(['b', 'u', 'r']).filter(|rest| rest.starts_with(QUOTES)).unwrap_or(text);
+    if literal.starts_with(QUOTES) {
         return quoted(literal);
     }
     let end = text.find([',', '[', ']', '(', ')', '{', '}', ':', '\'', '"']).unwrap_or(text.len());
     let bare = text[..end].trim();
-    if bare.is_empty() || bare.contains("...") {
+    if bare.is_empty() || bare.contains("...") || bare.contains(['|', ';']) {
         return None;
     }
     let item = if is_missing(bare) { String::new() } else { bare.to_string() };
@@ -371,7 +409,19 @@ mod tests {
         assert_eq!(tell(true, false, &["[cat]", "dog"]), (Cells::One, false));
         assert_eq!(tell(true, false, &["[cat, dog]", "dog"]), (Cells::List, true));
         assert_eq!(tell(true, false, &["tensor([1, 0])", "dog"]), (Cells::List, true));
-        // Half a list is read as one, which gives the error.
+        for cell in ["{'cat', 'dog'}", "('cat', 'dog')", "(cat, dog)", "{cat, dog}", "('cat',)", "set()", "()", "{}"] {
+            for plural in [true, false] {
+                assert_eq!(tell(plural, false, &[cell, "dog", "bird"]), (Cells::List, true), "{cell}");
+                assert_eq!(tell(plural, false, &[cell, "['bird']"]), (Cells::List, true), "{cell}");
+            }
+        }
+        assert_eq!(tell(true, false, &["(cat)", "{dog}", "bird"]), (Cells::One, false));
+        // Read as a list, which gives the error: half of one, and one without commas.
+        for cell in
+            ["{'cat'", "('cat', 'd", "(cat, dog", "'cat'}", "(cat|dog", "[cat|dog]", "{cat;dog}", "set(['cat', 'dog'])"]
+        {
+            assert_eq!(tell(true, false, &[cell, "cat", "dog"]), (Cells::List, true), "{cell}");
+        }
         assert_eq!(tell(true, false, &["[1, 2", "3"]), (Cells::List, true));
         assert_eq!(tell(true, false, &["1, 2]", "3"]), (Cells::List, true));
     }
@@ -388,6 +438,9 @@ mod tests {
         // Several rows per image: a cell is one label.
         assert_eq!(tell(true, true, &["a|b", "a"]), (Cells::One, true));
         assert_eq!(tell(false, false, &["cat", "dog"]), (Cells::One, false));
+        // Brackets inside a text.
+        assert_eq!(tell(false, false, &["person (adult)", "dog {small}", "(wild) cat"]), (Cells::One, false));
+        assert_eq!(tell(true, false, &["person (adult), cat", "cat"]), (by(","), true));
         assert_eq!(tell(true, false, &["", " "]), (Cells::One, false));
     }
 
@@ -413,8 +466,16 @@ mod tests {
             assert_eq!(missing_bracket(half), Some(']'), "{half}");
         }
         assert_eq!((missing_bracket("1, 2]"), missing_bracket("cat]")), (Some('['), Some('[')));
-        assert_eq!((missing_bracket("(1, 2"), missing_bracket("'a', 'b'}")), (Some(')'), Some('{')));
+        for half in ["(1, 2", "(cat, dog", "('cat'", "('cat', 'd", "(cat|dog"] {
+            assert_eq!(missing_bracket(half), Some(')'), "{half}");
+        }
+        for half in ["'a', 'b'}", "'a'}", "a', 'b'}", "cat, dog}", "cat;dog}"] {
+            assert_eq!(missing_bracket(half), Some('{'), "{half}");
+        }
         for name in ["[1, 2]", "[wild] cat", "cat [wild]", "cat (wild)", "[", "]", ":)", "(cat", "1)", "a, b", ""] {
+            assert_eq!(missing_bracket(name), None, "{name}");
+        }
+        for name in ["('cat')", "(cat) dog", "{small} dog", "cat, dog (wild)", "happy ;)", "cat, happy :)", "(cat's"] {
             assert_eq!(missing_bracket(name), None, "{name}");
         }
     }
@@ -438,12 +499,24 @@ mod tests {
         assert_eq!(of("[true, false]"), items(&["true", "false"]));
         assert_eq!((of("[0 1 ... 1 0]"), of("[['a'], ['b']]"), of("tensor([1, 0])")), (None, None, None));
         assert_eq!((of("[]"), of("set()"), of("{}")), (items(&[]), items(&[]), items(&[])));
+        assert_eq!((of("('cat', 'dog')"), of("(cat, big dog)")), (items(&["cat", "dog"]), items(&["cat", "big dog"])));
+        assert_eq!((of("[cat|dog]"), of("(cat;dog)"), of("['cat|dog']")), (None, None, items(&["cat|dog"])));
+        assert_eq!((of("(a) or (b)"), of("(a) b"), of("a (b, c)")), (None, None, None));
         assert_eq!(
             (of("cat"), of("['cat'"), of("['cat"), of("{'a': 1}"), of("[[1], [2]]"), of("[")),
             (None, None, None, None, None, None)
         );
         assert_eq!((Cells::List.split("a, b"), Cells::List.split("['a'")), (items(&["a, b"]), None));
         assert_eq!((Cells::List.split("3]"), Cells::List.split("(1, 2")), (None, None));
+        assert_eq!(
+            (Cells::List.split("{'a'"), Cells::List.split("[a|b]"), Cells::List.split("[a] b")),
+            (None, None, None)
+        );
+        assert_eq!(
+            (Cells::List.split("frozenset()"), Cells::List.split("a (b, c)")),
+            (items(&[]), items(&["a (b, c)"]))
+        );
+        assert!(by(" ").cuts_list("(cat dog)") && !by(" ").cuts_list("cat dog") && !by("|").cuts_list("(cat dog)"));
         assert_eq!(by(" ").split(" a  b "), items(&["a", "b"]));
         assert_eq!(by("|").split("a| b||"), items(&["a", "b"]));
         assert_eq!(by(" - ").split("a - b-c"), items(&["a", "b-c"]));

@@ -132,6 +132,14 @@ fn name_of<'a, S: Source>(source: &S, place: usize, field: Field<'a>) -> Result<
         Field::Int(value) => Cow::Owned(value.to_string()),
         // pandas makes floats of integers beside an empty cell.
         Field::Float(value) if value.is_nan() => Cow::Borrowed(""),
+        // Two names of so many digits may be the same number: JSON has integers of any length, and a float holds not all above 2^53.
+        Field::Float(value) if value.abs() > 9_007_199_254_740_992.0 => {
+            let message = format!(
+                "a name that is a number this large must be an integer of at most {} or a text; got {value}, which may have lost digits",
+                i64::MAX
+            );
+            return Err(source.error(Some(place), message));
+        }
         Field::Float(value) => Cow::Owned(value.to_string()),
         Field::List(_) => return Err(source.error(Some(place), "expected a name; got a list".into())),
         Field::Other(kind) => return Err(source.error(Some(place), format!("expected a name; got {kind}"))),
@@ -237,12 +245,17 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
             let message = cells::not_a_list(&source.names()[columns[1]], text);
             source.error(Some(place), message).with_help("option separator: \"\" keeps cells whole, as names of labels")
         };
+        // A text among lists of JSON or Parquet is one label, whatever brackets are around it.
+        let broken = |text: &str| match layout.lists {
+            true => cells::missing_bracket(text).is_some(),
+            false => cells::is_broken(text),
+        };
         let items = match field {
             Field::List(items) => items,
-            Field::Text(text) if undecided && cells::missing_bracket(trimmed(text)).is_some() => {
-                return Err(not_a_list(text));
-            }
-            Field::Text(text) if undecided && !layout.lists && cells::is_plainly_list(trimmed(text)) => {
+            Field::Text(text) if undecided && broken(trimmed(text)) => return Err(not_a_list(text)),
+            Field::Text(text)
+                if undecided && !layout.lists && (cells::is_plainly_list(text) || cells.cuts_list(text)) =>
+            {
                 let message = format!(
                     "column \"{}\" holds a list of labels here and labels without brackets before; got \"{text}\"",
                     source.names()[columns[1]]

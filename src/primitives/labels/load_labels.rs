@@ -17,7 +17,7 @@ pub const WORD: Word = Word {
     ],
     summary: "Reads which image has which labels from a file, a folder or a Table.",
     details: "The format is told from the content unless it is given: CSV and Parquet, long (one row per pair, or several labels in a \
-cell: a|b, ['a', 'b']) or wide (one column of 0 and 1 per label), COCO instances JSON, VOC XML and class lists, NUS-WIDE, YOLO, MULAN's ARFF, \
+cell: a|b, ['a', 'b'], {'a', 'b'}) or wide (one column of 0 and 1 per label), COCO instances JSON, VOC XML and class lists, NUS-WIDE, YOLO, MULAN's ARFF, \
 Hugging Face's metadata files, text lists; docs/labels.md says for each what to type. Where a file can be read in two ways, a line says which \
 was taken and which option chooses. A pair that comes twice counts once; one that is given as present and as absent counts as present. \
 Errors name the file, the line or record, and what was expected.",

@@ -14,7 +14,7 @@ pub const WORD: Word = Word {
     chapter: Chapter::Labels,
     signatures: &["load_table(path) -> Table"],
     summary: "Reads a Table from a .csv or .parquet file.",
-    details: "CSV has a header; the kinds of its columns are told from all rows. A file of Parquet is read as that whatever its name. Errors name the file and the line.",
+    details: "CSV has a header; the kinds of its columns are told from all rows. Where numbers with a decimal point stand beside integers of 16 digits or more, a line says which are rounded; a number beyond the largest (1e400) is an error, and inf is infinite. A file of Parquet is read as that whatever its name. Errors name the file and the line.",
     options: None,
     examples: &[Example {
         code: "table([#{k: 2, mAP: 80.5}]).write_csv(\"out/example/table.csv\");\nload_table(\"out/example/table.csv\").columns",
