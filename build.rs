@@ -205,6 +205,7 @@ fn link(objects: &[PathBuf], library: &Path, lib: &Path, has_cuda: bool) {
     let mut command = compiler(lib).get_compiler().to_command();
     command.arg("-shared").arg("-o").arg(library).args(objects).arg(format!("-L{}", lib.display()));
     command.args([
+        "-Wl,--no-as-needed",
         "-Wl,-z,defs",
         "-Wl,-Bsymbolic",
         "-Wl,--strip-all",

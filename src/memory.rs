@@ -63,6 +63,12 @@ pub fn address_space() -> Option<u64> {
     *BOUND
 }
 
+/// Bytes that a file may have, where `ulimit -f` bounds them.
+pub fn file_size() -> Option<u64> {
+    // SAFETY: the argument is a valid place for the answer.
+    bound(|limit| unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, limit) })
+}
+
 fn believed(
     known: &'static std::thread::LocalKey<Cell<Option<(Instant, u64)>>>,
     how_long: Duration,

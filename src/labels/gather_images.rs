@@ -1,8 +1,6 @@
 //! Rows of (image, label) gathered into images and counted.
 
-use std::collections::{HashMap, HashSet};
-
-use polars::prelude::PlHashMap;
+use polars::prelude::{PlHashMap, PlHashSet};
 
 use crate::activity::interrupt;
 use crate::error::Result;
@@ -96,7 +94,7 @@ pub struct Adjacent {
     image: String,
     row: Vec<u32>,
     /// Hashes of finished images. A collision costs a second reading, nothing else.
-    seen: HashSet<u64>,
+    seen: PlHashSet<u64>,
 }
 
 impl Gather for Adjacent {
@@ -136,7 +134,7 @@ impl Gather for Adjacent {
 /// Gathers files in which the rows of an image are anywhere.
 #[derive(Default)]
 pub struct Scattered {
-    images: HashMap<u128, u32>,
+    images: PlHashMap<u128, u32>,
     pairs: Vec<(u32, u32)>,
 }
 

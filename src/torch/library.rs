@@ -12,12 +12,12 @@ use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
 use crate::activity::console;
 use crate::environment;
 use crate::files::own;
-use crate::say_error;
+use crate::{memory, say_error};
 
 /// The C functions, linked with libtorch.
 const FUNCTIONS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/libcpsd_torch.so"));
@@ -122,7 +122,7 @@ pub fn found_for_cpu() -> Option<&'static Found> {
 
 fn find_for_cpu() -> Option<Found> {
     // A small library of the same folder: the loader looks for both in the same places.
-    open(c"libc10.so".as_ptr()).ok()?;
+    open(c"libc10.so").ok()?;
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     let line = maps.lines().find(|line| line.ends_with("/libc10.so"))?;
     let folder = Path::new(&line[line.find('/')?..]).parent()?;
@@ -162,16 +162,16 @@ fn loaded() -> Result<(), String> {
     if std::env::current_dir().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         return Err("the working folder was deleted; go to another one first".into());
     }
-    let main = open(LIBTORCH.as_ptr())?;
+    let main = open(LIBTORCH)?;
     load_cuda(main)?;
     let functions = own_functions()?;
     let threads = THREADS.load(Ordering::SeqCst);
     if threads > 0 {
-        let set = find(functions, c"at_set_num_threads".as_ptr())?;
+        let set = find(functions, c"at_set_num_threads")?;
         // SAFETY: the function's type in torch-sys.
         unsafe { std::mem::transmute::<*mut c_void, extern "C" fn(c_int)>(set)(threads) }
     }
-    let filled = find(functions, c"cpsd_torch_filled".as_ptr())?.cast::<*const c_void>();
+    let filled = find(functions, c"cpsd_torch_filled")?.cast::<*const c_void>();
     // SAFETY: build.rs makes both tables of the same functions.
     unsafe {
         let given = &raw const cpsd_torch_given;
@@ -183,8 +183,9 @@ fn loaded() -> Result<(), String> {
     unsafe {
         let (mut name, mut at) = (&raw const cpsd_torch_names, &raw mut cpsd_torch_table);
         while *name != 0 {
-            std::sync::atomic::AtomicPtr::from_ptr(at).store(find(functions, name)?, Ordering::Release);
-            name = name.add(CStr::from_ptr(name).count_bytes() + 1);
+            let text = CStr::from_ptr(name);
+            AtomicPtr::from_ptr(at).store(find(functions, text)?, Ordering::Release);
+            name = name.add(text.count_bytes() + 1);
             at = at.add(1);
         }
     }
@@ -195,9 +196,9 @@ fn loaded() -> Result<(), String> {
 /// here. Its kernels register themselves. Errors: only of a program whose functions are linked with it.
 fn load_cuda(main: *mut c_void) -> Result<(), String> {
     if cfg!(linked_with_cuda) {
-        return open(c"libtorch_cuda.so".as_ptr()).map(drop);
+        return open(c"libtorch_cuda.so").map(drop);
     }
-    let Ok(function) = find(main, c"aoti_torch_abi_version".as_ptr()) else { return Ok(()) };
+    let Ok(function) = find(main, c"aoti_torch_abi_version") else { return Ok(()) };
     // SAFETY: zeros are a valid value of this structure, and the names in it are the loader's, which stay.
     let path = unsafe {
         let mut place: libc::Dl_info = std::mem::zeroed();
@@ -207,16 +208,28 @@ fn load_cuda(main: *mut c_void) -> Result<(), String> {
     let library = Path::new(OsStr::from_bytes(&path)).with_file_name("libtorch_cuda.so");
     let is_driver = DRIVER.iter().any(|path| !own::is_absent(Path::new(path)));
     if is_driver && library.is_file() && environment::text("CPSD_DEVICE").as_deref() != Some("cpu") {
-        let name = CString::new(library.as_os_str().as_bytes()).map_err(|_| "its path holds a zero".to_string())?;
-        if let Err(reason) = open(name.as_ptr()) {
+        if let Err(reason) = c_text(&library).and_then(|name| open(&name)) {
             console::warn(&format!("warning: computing on the CPU: {reason}\n  without this line: CPSD_DEVICE=cpu"));
         }
     }
     Ok(())
 }
 
-/// Loads the functions that are part of this program. The loader wants a file: one in memory, or where the system gives none, a temporary one.
+/// Where build.rs made the functions; an installed program's is gone.
+const BUILT: &str = concat!(env!("OUT_DIR"), "/libcpsd_torch.so");
+
+/// Loads the functions that are part of this program. The loader wants a file: one in memory, or where the system gives none, a temporary
+/// one. `ulimit -f` counts for both: where it is too small, that of the build.
 fn own_functions() -> Result<*mut c_void, String> {
+    let size = FUNCTIONS.len() as u64;
+    if let Some(most) = memory::file_size().filter(|most| *most < size) {
+        return match std::fs::read(BUILT).is_ok_and(|bytes| bytes == FUNCTIONS) {
+            true => open(&c_text(Path::new(BUILT))?),
+            false => {
+                Err(format!("no file may have more than {most} bytes (ulimit -f); libtorch's functions need {size}"))
+            }
+        };
+    }
     // SAFETY: the name ends with 0, and the descriptor that comes is nobody else's.
     let in_memory = unsafe {
         let descriptor = libc::memfd_create(c"libcpsd_torch.so".as_ptr(), libc::MFD_CLOEXEC);
@@ -224,27 +237,29 @@ fn own_functions() -> Result<*mut c_void, String> {
     };
     let by_memory = in_memory.ok_or_else(|| io::Error::last_os_error().to_string()).and_then(|mut file| {
         file.write_all(FUNCTIONS).map_err(|error| error.to_string())?;
-        let path = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(|error| error.to_string())?;
-        open(path.as_ptr())
+        open(&c_text(Path::new(&format!("/proc/self/fd/{}", file.as_raw_fd())))?)
     });
     by_memory.or_else(|_| {
         let mut file = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
         file.write_all(FUNCTIONS).map_err(|error| error.to_string())?;
-        let path = CString::new(file.path().as_os_str().as_bytes()).map_err(|error| error.to_string())?;
-        open(path.as_ptr())
+        open(&c_text(file.path())?)
     })
 }
 
+fn c_text(path: &Path) -> Result<CString, String> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| format!("the path {} holds a zero", path.display()))
+}
+
 /// Loads a library for the whole process. `Err` is the loader's sentence.
-fn open(name: *const c_char) -> Result<*mut c_void, String> {
-    // SAFETY: the caller's name ends with 0.
-    let handle = unsafe { libc::dlopen(name, libc::RTLD_LAZY | libc::RTLD_GLOBAL) };
+fn open(name: &CStr) -> Result<*mut c_void, String> {
+    // SAFETY: the name ends with 0.
+    let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_LAZY | libc::RTLD_GLOBAL) };
     if handle.is_null() { Err(said()) } else { Ok(handle) }
 }
 
-fn find(library: *mut c_void, name: *const c_char) -> Result<*mut c_void, String> {
-    // SAFETY: the caller's name ends with 0.
-    let address = unsafe { libc::dlsym(library, name) };
+fn find(library: *mut c_void, name: &CStr) -> Result<*mut c_void, String> {
+    // SAFETY: the name ends with 0.
+    let address = unsafe { libc::dlsym(library, name.as_ptr()) };
     if address.is_null() { Err(said()) } else { Ok(address) }
 }
 
@@ -263,9 +278,9 @@ mod tests {
 
     #[test]
     fn a_library_that_cannot_be_loaded_says_why() {
-        let said = open(c"/nowhere/libtorch_cuda.so".as_ptr()).unwrap_err();
+        let said = open(c"/nowhere/libtorch_cuda.so").unwrap_err();
         assert!(said.contains("/nowhere/libtorch_cuda.so"), "{said}");
-        open(c"libc.so.6".as_ptr()).unwrap();
+        open(c"libc.so.6").unwrap();
     }
 
     #[test]
