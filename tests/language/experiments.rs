@@ -453,7 +453,7 @@ fn factors_of_the_regime_reach_the_trainings_that_they_are_of() {
         ("weights=-1,3", "weights= are 0 or above, or -1 alone; got -1"),
         ("scale=foo", "scale= takes none and gradient; got foo"),
         ("k=3,3", "k= names 3 twice"),
-        ("k=3,1", "k= is 2 or above; got 1"),
+        ("k=3,1", "k= is from 2 to 40, the number of labels; got 1: the nearest is 2"),
         ("views=-1", "views= is 0 or above; got -1"),
         ("seeds=", "seeds= has no value"),
         ("seeds=0,1000", "seeds= are from 0 to 999, since controls take those from 1000 on; got 1000"),
@@ -467,18 +467,21 @@ fn factors_of_the_regime_reach_the_trainings_that_they_are_of() {
     assert!(error.contains("contexts= is of data=emoji-scenes"), "{error}");
     for name in ["ablation_components", "ablation_weight", "better", "beyond", "departures", "partition_stability"] {
         let error = refused(f, &format!("{name}.rhai"), &["train=40", "k=0"]);
-        assert!(error.contains("k= is 2 or above; got 0"), "{name}: {error}");
+        assert!(error.contains("k= is from 2 to ") && error.contains("; got 0: the nearest is 2"), "{name}: {error}");
     }
-    // More tasks than labels are refused before anything is trained, in the words of the partition.
+    // More tasks than labels are refused before anything is trained, with the bounds of the script.
     assert!(f.join("runs").exists());
     std::fs::remove_dir_all(f.join("runs")).unwrap();
     for name in OF_ANY_DATA.iter().filter(|name| **name != "own_head_cost") {
         let train: &[&str] = if *name == "label_graph" { &[] } else { &["train=40", "size=32"] };
         let error = refused(f, &format!("{name}.rhai"), &[train, &["k=90"]].concat());
-        assert!(error.contains("k=90: The k parameter of spectral_partition must be an integer"), "{name}: {error}");
+        let least = if ["ablation_k", "cam", "label_graph", "quickstart"].contains(name) { 1 } else { 2 };
+        let most = if *name == "beyond" { 38 } else { 40 };
+        let said = [format!("k= is from {least} to {most}, "), format!("; got 90: the nearest is {most}")];
+        assert!(said.iter().all(|said| error.contains(said)), "{name}: {error}");
     }
     let error = refused(f, "beyond.rhai", &["train=40", "k=39"]);
-    assert!(error.contains("since a row has k + 2 tasks of the labels; got 39"), "{error}");
+    assert!(error.contains("since a row has k + 2 tasks of the labels; got 39: the nearest is 38"), "{error}");
     assert!(!f.join("runs").exists());
 }
 
