@@ -482,6 +482,12 @@ fn factors_of_the_regime_reach_the_trainings_that_they_are_of() {
     }
     let error = refused(f, "beyond.rhai", &["train=40", "k=39"]);
     assert!(error.contains("since a row has k + 2 tasks of the labels; got 39: the nearest is 38"), "{error}");
+    // Few pictures: a teacher that sees those of its labels alone would have none.
+    for (name, more) in [("departures", "k=3"), ("regime", "containing=true")] {
+        let error = refused(f, &format!("{name}.rhai"), &["train=40", "size=32", "seeds=0", more]);
+        assert!(error.contains("train=40: no training picture has a label of the task cow"), "{name}: {error}");
+        assert!(error.contains(&format!("{name}.rhai:")) && error.contains("fewer tasks (k)"), "{name}: {error}");
+    }
     assert!(!f.join("runs").exists());
 }
 
