@@ -453,7 +453,7 @@ fn factors_of_the_regime_reach_the_trainings_that_they_are_of() {
         ("weights=-1,3", "weights= are 0 or above, or -1 alone; got -1"),
         ("scale=foo", "scale= takes none and gradient; got foo"),
         ("k=3,3", "k= names 3 twice"),
-        ("k=3,1", "k= is 2 or above; got 1"),
+        ("k=3,1", "k= is from 2 to 40, the number of labels; got 1: the nearest is 2"),
         ("views=-1", "views= is 0 or above; got -1"),
         ("seeds=", "seeds= has no value"),
         ("seeds=0,1000", "seeds= are from 0 to 999, since controls take those from 1000 on; got 1000"),
@@ -467,18 +467,27 @@ fn factors_of_the_regime_reach_the_trainings_that_they_are_of() {
     assert!(error.contains("contexts= is of data=emoji-scenes"), "{error}");
     for name in ["ablation_components", "ablation_weight", "better", "beyond", "departures", "partition_stability"] {
         let error = refused(f, &format!("{name}.rhai"), &["train=40", "k=0"]);
-        assert!(error.contains("k= is 2 or above; got 0"), "{name}: {error}");
+        assert!(error.contains("k= is from 2 to ") && error.contains("; got 0: the nearest is 2"), "{name}: {error}");
     }
-    // More tasks than labels are refused before anything is trained, in the words of the partition.
+    // More tasks than labels are refused before anything is trained, with the bounds of the script.
     assert!(f.join("runs").exists());
     std::fs::remove_dir_all(f.join("runs")).unwrap();
     for name in OF_ANY_DATA.iter().filter(|name| **name != "own_head_cost") {
         let train: &[&str] = if *name == "label_graph" { &[] } else { &["train=40", "size=32"] };
         let error = refused(f, &format!("{name}.rhai"), &[train, &["k=90"]].concat());
-        assert!(error.contains("k=90: The k parameter of spectral_partition must be an integer"), "{name}: {error}");
+        let least = if ["ablation_k", "cam", "label_graph", "quickstart"].contains(name) { 1 } else { 2 };
+        let most = if *name == "beyond" { 38 } else { 40 };
+        let said = [format!("k= is from {least} to {most}, "), format!("; got 90: the nearest is {most}")];
+        assert!(said.iter().all(|said| error.contains(said)), "{name}: {error}");
     }
     let error = refused(f, "beyond.rhai", &["train=40", "k=39"]);
-    assert!(error.contains("since a row has k + 2 tasks of the labels; got 39"), "{error}");
+    assert!(error.contains("since a row has k + 2 tasks of the labels; got 39: the nearest is 38"), "{error}");
+    // Few pictures: a teacher that sees those of its labels alone would have none.
+    for (name, more) in [("departures", "k=3"), ("regime", "containing=true")] {
+        let error = refused(f, &format!("{name}.rhai"), &["train=40", "size=32", "seeds=0", more]);
+        assert!(error.contains("train=40: no training picture has a label of the task cow"), "{name}: {error}");
+        assert!(error.contains(&format!("{name}.rhai:")) && error.contains("fewer tasks (k)"), "{name}: {error}");
+    }
     assert!(!f.join("runs").exists());
 }
 
@@ -493,12 +502,14 @@ fn folders_and_splits_with_which_an_experiment_would_fail_at_its_end_are_refused
         "ablation_weight",
         "better",
         "beyond",
+        "cam",
         "departures",
         "partition_stability",
         "regime",
     ] {
-        let error = refused(f, &format!("{name}.rhai"), &["train=40", "size=32", "out=a_file/tables"]);
-        assert!(error.contains("a_file/tables"), "{name}: {error}");
+        let train = if name == "departures" { "train=200" } else { "train=40" };
+        let error = refused(f, &format!("{name}.rhai"), &[train, "size=32", "out=a_file/tables"]);
+        assert!(error.contains("out=a_file/tables: ") && !error.contains("stdlib/"), "{name}: {error}");
         assert!(!f.join("runs").exists(), "{name} trained first");
     }
     let pictures = miniature(f);
@@ -735,6 +746,11 @@ fn arguments_that_name_data_are_listed_and_mistakes_in_them_are_said() {
         (&["epochs=-3"], "epochs= is above 0"),
         (&["weight=-2"], "weight= is 0 or above, or -1 for what fits; got -2"),
         (&["distillation=kl"], "distillation= takes asl or mse; got kl"),
+        (&["size=3"], "size=3: image_size must be an integer from 16 to 4096"),
+        (&["train=40", "stages=99"], "stages=99: stages of backbone \"efficientnet_lite0\" must be"),
+        (&["train=40", "seed=-1"], "seed= is 0 or above; got -1"),
+        (&["train=40", "pictures=0"], "pictures= is 1 or above; got 0"),
+        (&["train=40", "executor=slurmm"], "executor=slurmm: unknown engine"),
     ] {
         let error = refused(arguments);
         assert!(error.contains(said), "{arguments:?}: {error}");
@@ -742,4 +758,24 @@ fn arguments_that_name_data_are_listed_and_mistakes_in_them_are_said() {
         assert!(error.contains("cpsd::argument") && error.contains("cam.rhai:"), "{arguments:?}: {error}");
         assert!(error.contains(": arg(\"") && !error.contains("stdlib/"), "{arguments:?}: {error}");
     }
+    let refused = |name: &str, argument: &str| self::refused(f, &format!("{name}.rhai"), &[argument]);
+    for (name, argument, said) in [
+        ("ablation_weight", "losses=msee", "losses= takes mse, probabilities, kl and asl; got msee"),
+        ("better", "dropouts=0.3,1", "dropouts= are from 0 to below 1; got 1"),
+        ("better", "factors=-1", "factors= is 0 or above; got -1"),
+        ("compared", "name=ml-gcn", "name=ml-gcn: unknown recipe"),
+        ("departures", "kl_weight=-1", "kl_weight= is 0 or above; got -1"),
+        ("label_graph", "separator=|", "separator= is of file=; data=emoji-scenes is read without it"),
+        ("own_head_cost", "repeats=0", "repeats= is 1 or above; got 0"),
+        ("partition_stability", "seeds=1", "seeds= is from 2 to 10000"),
+        ("regime", "contexts=2", "contexts= is from 0 to 1; got 2"),
+        ("reproduce_coco", "reading=papers", "reading= takes paper, as-released and fixed; got papers"),
+        ("reproduce_coco", "seeds=1,1", "seeds= names 1 twice"),
+        ("reproduce_nuswide", "executor=slurmm", "executor=slurmm: unknown engine"),
+    ] {
+        let error = refused(name, argument);
+        assert!(error.contains(said) && !error.contains("stdlib/"), "{name} {argument}: {error}");
+        assert!(error.contains(&format!("{name}.rhai:")), "{name} {argument}: {error}");
+    }
+    assert!(!f.join("runs").exists());
 }
