@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::callbacks::Callbacks;
 use super::freezing::FreezeByEpoch;
@@ -16,7 +17,7 @@ use super::options::{Images, ScheduleKind, TrainOptions};
 use super::peers::Peers;
 use super::run::flags_of;
 use super::sampler::Sampler;
-use super::shared_features::compute_features_on;
+use super::shared_features::{compute_features_on, runs_of};
 use super::start::Start;
 use super::training_loop::TrainingLoop;
 use crate::activity::console;
@@ -26,6 +27,7 @@ use crate::files::own;
 use crate::images::Dataset;
 use crate::images::augment::AugmentOptions;
 use crate::losses::LossSpec;
+use crate::models::ModelSpec;
 use crate::runs::{Begun, RunStore};
 use crate::torch::flags;
 
@@ -35,6 +37,39 @@ pub(super) struct Costs {
     per_kind: HashMap<String, Cost>,
     /// Frozen features that were counted already, since trainings share them.
     features: HashSet<String>,
+    timings: Timings,
+}
+
+/// Frozen features of the few pictures that are timed: kinds that differ behind the frozen stages share them, as their trainings do.
+#[derive(Default)]
+struct Timings {
+    /// The store of all timings, made at the first.
+    folder: Option<TempDir>,
+    /// Seconds and bytes of each set of features that is there.
+    features: HashMap<Vec<String>, (f64, u64)>,
+}
+
+impl Timings {
+    fn store(&mut self) -> Result<RunStore> {
+        if self.folder.is_none() {
+            self.folder = Some(own::temporary_folder(&own::session_folder()?, "cost-")?);
+        }
+        self.folder
+            .as_ref()
+            .map(|folder| RunStore::new(folder.path()))
+            .ok_or_else(|| Error::internal("no folder was made"))
+    }
+
+    /// Removes all but features: the time of what other kinds keep belongs to theirs.
+    fn forget_others(&self) {
+        let Some(folder) = &self.folder else { return };
+        for entry in own::entries(folder.path()) {
+            if !entry.file_name().to_string_lossy().starts_with("features-") {
+                // Left, it shortens the time of a kind that finds it.
+                let _ = own::remove_folder(&entry.path());
+            }
+        }
+    }
 }
 
 /// The cost of one kind of training per picture, in seconds on this machine and bytes on disk.
@@ -69,7 +104,12 @@ impl Costs {
         let kind = kind(job);
         let cost = match self.per_kind.get(&kind) {
             Some(cost) => *cost,
-            None => time(job, train, val, model.num_parameters())?,
+            None => {
+                console::log(&format!("timing a kind of training as {} on a few pictures", named.job.name));
+                let cost = time(job, train, val, model.num_parameters(), &mut self.timings);
+                self.timings.forget_others();
+                cost?
+            }
         };
         self.per_kind.insert(kind, cost);
         let prepared = job.features_of(train)?.whole;
@@ -88,12 +128,15 @@ impl Costs {
 /// Everything that decides the time per picture: trainings that agree in it are timed once.
 fn kind(job: &Job) -> String {
     let o = &job.options;
+    // Dropout takes no time that a few pictures would show.
+    let plain = |spec: &ModelSpec| ModelSpec { dropout: 0.0, ..spec.clone() };
     let teachers = job.distillation.as_ref().map(|d| {
-        let of: Vec<Value> = d.ensembles.iter().flat_map(|e| &e.teachers).map(|t| json!(t.model().spec)).collect();
+        let teachers = d.ensembles.iter().flat_map(|e| &e.teachers);
+        let of: Vec<Value> = teachers.map(|t| json!(plain(&t.model().spec))).collect();
         json!([of, d.teacher_mode])
     });
     json!([
-        o.model,
+        plain(&o.model),
         o.batch,
         o.drop_last,
         o.precision,
@@ -140,7 +183,7 @@ fn shared_features(job: &Job, images: &Dataset) -> Option<String> {
 }
 
 /// Times two epochs on a few pictures, in a store of their own: the first warms up, the second counts.
-fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Cost> {
+fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64, timings: &mut Timings) -> Result<Cost> {
     let o = &job.options;
     let few = if crate::devices::first().is_cuda() {
         4 * o.batch
@@ -199,8 +242,7 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     let mini =
         Job { name, train: train.clone(), val: Some(val.clone()), labels: job.labels.clone(), options, distillation };
     tch::set_num_threads(pool::cores() as i32);
-    let folder = own::temporary_folder(&own::session_folder()?, "cost-")?;
-    let store = RunStore::new(folder.path());
+    let store = timings.store()?;
     let NamedJob { job: mini, model, spec, id, .. } = NamedJob::new(&mini)?;
     // Not waited for: a script's thread is here, with the lock that who has the GPU may need.
     let (place, others) = device_pool::take_now(&mini.name, 1);
@@ -217,9 +259,12 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     let Begun::Work(work) = store.begin(&id, &spec)? else {
         return Err(Error::internal("a new run store already holds a run"));
     };
-    let began = Instant::now();
+    let runs = runs_of(&mini, &model, &train, &val)?;
+    let (began, before) = (Instant::now(), store.bytes());
     compute_features_on(&store, &mini, &model)?;
-    let features = began.elapsed();
+    let there = store.bytes();
+    let computed = (began.elapsed().as_secs_f64(), there - before);
+    let (features, feature_bytes) = *timings.features.entry(runs).or_insert(computed);
     let started = Instant::now();
     // The end of each epoch, evaluation included, and the seconds of all steps so far.
     let mut ends: Vec<(Duration, f64)> = Vec::new();
@@ -239,11 +284,11 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     let validation = ((second - first).as_secs_f64() - steps).max(0.0);
     let fixed = o.views > 0;
     Ok(Cost {
-        features: features.as_secs_f64() / n,
+        features: features / n,
         prepare: if fixed { prepared.as_secs_f64() / n } else { 0.0 },
         step: steps / trained(train.len(), &mini.options),
         validate: validation / val.len().max(1) as f64,
-        bytes: if fixed { store.bytes() as f64 / n } else { 0.0 },
+        bytes: if fixed { (feature_bytes + (store.bytes() - there)) as f64 / n } else { 0.0 },
     })
 }
 

@@ -106,12 +106,13 @@ fn thrown(value: &Dynamic) -> Error {
 }
 
 /// The name of an argument of the command line and what a script, or a library for it, says of that:
-/// `throw #{argument: "k", message: "k= is 2 or above; got 0"}`, with `help` where there is some. None for any other error.
+/// `throw #{argument: "k", message: "k= is 2 or above; got 0"}`, with `help` where there is some. None for any other error, and for a
+/// message without text.
 pub fn of_argument(error: &EvalAltResult) -> Option<(String, Error)> {
     let EvalAltResult::ErrorRuntime(value, _) = error else { return None };
     let map = value.as_map_ref().ok()?;
     let text = |key: &str| map.get(key).and_then(|v| v.as_immutable_string_ref().ok().map(|s| s.to_string()));
-    let (name, message) = (text("argument")?, text("message")?);
+    let (name, message) = (text("argument")?, text("message").filter(|message| !message.trim().is_empty())?);
     Some((name, Error { help: text("help"), ..Error::argument(message) }))
 }
 
