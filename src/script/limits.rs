@@ -374,8 +374,16 @@ impl Limits {
         if missing > self.text || text.len() + missing.saturating_mul(with.len().min(4)) > self.text.saturating_mul(4) {
             return Err(too_large("Length of string", self.text));
         }
-        room_for(text.len().saturating_add(missing.saturating_mul(with.len())).saturating_mul(2))?;
-        text.make_mut().extend(with.chars().cycle().take(missing));
+        let Some(times) = missing.checked_div(with.chars().count()) else { return Ok(()) };
+        let rest: String = with.chars().take(missing - times * with.chars().count()).collect();
+        let length = text.len().saturating_add(times.saturating_mul(with.len())).saturating_add(rest.len());
+        room_for(length.saturating_mul(2))?;
+        // Of that length at once: a text that grows doubles its room, and the old and the new are there together.
+        let mut padded = String::with_capacity(length);
+        padded.push_str(text);
+        (0..times).for_each(|_| padded.push_str(with));
+        padded.push_str(&rest);
+        *text = padded.into();
         if text.len() > self.text { Err(too_large("Length of string", self.text)) } else { Ok(()) }
     }
 

@@ -76,11 +76,12 @@ pub unsafe fn set_environment() {
 ///
 /// Errors: why it cannot be loaded, in the loader's words.
 pub fn load() -> Result<(), String> {
-    LOADED
-        .get_or_init(|| {
-            loaded().map_err(|why| format!("libtorch cannot be loaded: {why}; LD_LIBRARY_PATH=DIR says where it is"))
-        })
-        .clone()
+    let explained = |why: String| {
+        let is_absent = why.contains("cannot open shared object file");
+        let help = if is_absent { "; LD_LIBRARY_PATH=DIR says where it is" } else { "" };
+        format!("libtorch cannot be loaded: {why}{help}")
+    };
+    LOADED.get_or_init(|| loaded().map_err(explained)).clone()
 }
 
 /// Loads libtorch while this thread goes on. A failure is that of the first call.

@@ -756,7 +756,7 @@ fn arguments_that_name_data_are_listed_and_mistakes_in_them_are_said() {
         assert!(error.contains(said), "{arguments:?}: {error}");
         // Where the script asks for it, without a line of a library.
         assert!(error.contains("cpsd::argument") && error.contains("cam.rhai:"), "{arguments:?}: {error}");
-        assert!(error.contains(": arg(\"") && !error.contains("stdlib/"), "{arguments:?}: {error}");
+        assert!(error.contains("arg(\"") && !error.contains("stdlib/"), "{arguments:?}: {error}");
     }
     let refused = |name: &str, argument: &str| self::refused(f, &format!("{name}.rhai"), &[argument]);
     for (name, argument, said) in [

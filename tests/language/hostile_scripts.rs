@@ -191,8 +191,9 @@ fn where_memory_is_short_a_script_is_stopped_before_it_runs_out() {
         let command = ["-c", &limited, "sh", CPSD, "eval", script];
         Command::new("sh").args(command).current_dir(folder.path()).output().unwrap()
     };
-    // So much as the program itself needs, and half a gigabyte.
-    let least = (1..40).map(|n| n * 250_000).find(|limit| run(*limit, "1").status.success()).unwrap() + 500_000;
+    // So much as the program itself needs with libtorch, and half a gigabyte.
+    let needs = |limit: &usize| run(*limit, "tensor([1.0])").status.success();
+    let least = (1..40).map(|n| n * 250_000).find(needs).unwrap() + 500_000;
     for script in [
         "let s = \"x\"; loop { s += s; }",
         "let a = [1]; loop { a += a; }",
