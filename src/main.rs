@@ -237,23 +237,27 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     if !is_check && !is_config && configuration::value("device").is_some() {
         cpsd::devices::configured().map_err(Failure::plain)?;
     }
-    let mut session = primitives::session();
-    *session.host.runs.borrow_mut() = Host::configured_store();
+    primitives::install();
+    let session = || {
+        let session = primitives::session();
+        *session.host.runs.borrow_mut() = Host::configured_store();
+        session
+    };
     match cli.command {
-        None => repl::run(&mut session),
-        Some(Command::Script(args)) => script::run(args, &mut session),
-        Some(Command::Eval(args)) => eval::run(args, &mut session),
-        Some(Command::Doc(args)) => doc::run(args, &mut session),
-        Some(Command::Check(args)) => check::run(args, &mut session),
+        None => repl::run(&mut session()),
+        Some(Command::Script(args)) => script::run(args, &mut session()),
+        Some(Command::Eval(args)) => eval::run(args, &mut session()),
+        Some(Command::Doc(args)) => doc::run(args, session),
+        Some(Command::Check(args)) => check::run(args, &mut session()),
         Some(Command::Config(args)) => config::run(args),
         Some(Command::Test(args)) => test::run(args),
-        Some(Command::Runs(args)) => runs::run(args, &mut session),
+        Some(Command::Runs(args)) => runs::run(args, &mut session()),
         Some(Command::GpuCheck(args)) => gpu_check::run(args),
-        Some(Command::Kernel(args)) => kernel::run(args, &mut session),
-        Some(Command::Lsp(args)) => Ok(lsp::run(args, &session)),
+        Some(Command::Kernel(args)) => kernel::run(args, &mut session()),
+        Some(Command::Lsp(args)) => Ok(lsp::run(args, &session())),
         Some(Command::Completions(args)) => completions::run(args),
         Some(Command::Man(args)) => man::run(args, Cli::command()),
-        Some(Command::Quickstart(args)) => quickstart::run(args, &mut session),
+        Some(Command::Quickstart(args)) => quickstart::run(args, &mut session()),
         Some(Command::New(args)) => new::run(args),
         Some(Command::Examples(args)) => examples::run(args),
         Some(Command::Worker(args)) => Ok(worker::run(args)),

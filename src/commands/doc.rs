@@ -27,13 +27,14 @@ pub struct Args {
     into: Option<PathBuf>,
 }
 
-pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
+/// `session` makes one, which takes a few milliseconds that the documentation of a word does not need.
+pub fn run(args: Args, session: impl FnOnce() -> Session) -> Result<u8, Failure> {
     let plain = Failure::plain;
     let said = if let Some(folder) = args.reference {
         let pages = reference::write(&folder).map_err(plain)?;
         format!("{pages} pages in {}", folder.display())
     } else if let Some(folder) = args.definitions {
-        reference::write_definitions(session, &folder).map_err(plain)?;
+        reference::write_definitions(&session(), &folder).map_err(plain)?;
         format!("definitions in {}", folder.display())
     } else if let (Some(source), Some(into)) = (args.weave, args.into) {
         match into.extension().is_some_and(|ending| ending == "ipynb") {
