@@ -273,7 +273,7 @@ impl Processor {
                 first: FIRST_X86_64,
             },
             "aarch64" => Processor {
-                jump: |place| format!("adrp x16, {place}\n ldr x16, [x16, #:lo12:{place}]\n br x16"),
+                jump: |place| format!("adrp x16, {place}\n add x16, x16, #:lo12:{place}\n ldar x16, [x16]\n br x16"),
                 load: "str x30, [sp, #-16]!\n bl cpsd_torch_first\n ldr x30, [sp], #16",
                 first: FIRST_AARCH64,
             },

@@ -50,7 +50,9 @@ pub fn configured() -> Result<Vec<Device>> {
                 Source::Environment(variable) => variable.to_string(),
                 source => source.to_string(),
             };
-            parsed(names.split(','), gpus()).map_err(|e| Error { message: format!("{source}: {e}"), ..e })
+            // The CPU is there without libtorch.
+            let gpus = if names.split(',').all(|name| name.trim() == "cpu") { 0 } else { gpus() };
+            parsed(names.split(','), gpus).map_err(|e| Error { message: format!("{source}: {e}"), ..e })
         }
         None => Ok(automatic(gpus())),
     }

@@ -207,7 +207,10 @@ fn start(cli: Cli) -> u8 {
     console::set_quiet(cli.quiet);
     let whole = match cli.configure().and_then(|whole| cli.set_policy().map(|()| whole)) {
         Ok(whole) => whole,
-        Err(error) => return exit::fail(&Failure::plain(error)),
+        Err(error) => {
+            own::remove_session_folder();
+            return exit::fail(&Failure::plain(error));
+        }
     };
     // Settings that are shown without those of a file are not all of them.
     let lacking = !whole && matches!(&cli.command, Some(Command::Config(args)) if args.shows());

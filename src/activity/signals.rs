@@ -181,6 +181,14 @@ fn arrived() {
 
 /// Ends the process, with the terminal as it was. Async-signal-safe.
 fn leave() -> ! {
+    restore_terminal();
+    // SAFETY: a system call.
+    unsafe { libc::_exit(INTERRUPTED) }
+}
+
+/// Gives the terminal back the settings that it had when the process began, before the process ends in the middle of something. A signal's
+/// handler may call it.
+pub fn restore_terminal() {
     // SAFETY: these are system calls on descriptors and plain data.
     unsafe {
         if let Some(settings) = TERMINAL.get()
@@ -191,7 +199,6 @@ fn leave() -> ! {
                 libc::write(libc::STDERR_FILENO, RESTORED.as_ptr().cast(), RESTORED.len());
             }
         }
-        libc::_exit(INTERRUPTED)
     }
 }
 

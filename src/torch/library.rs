@@ -12,9 +12,11 @@ use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::activity::console;
+use parking_lot::Mutex;
+
+use crate::activity::{console, signals};
 use crate::environment;
 use crate::files::own;
 use crate::{memory, say_error};
@@ -56,8 +58,15 @@ unsafe extern "C" {
 
 static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
 
-/// The threads of libtorch, if somebody has said a number before it was loaded; else 0.
-static THREADS: AtomicI32 = AtomicI32::new(0);
+/// The threads of libtorch.
+struct Threads {
+    /// The last number that somebody has said; 0 if nobody has.
+    said: c_int,
+    /// Whether libtorch was told.
+    is_told: bool,
+}
+
+static THREADS: Mutex<Threads> = Mutex::new(Threads { said: 0, is_told: false });
 
 /// Sets what libgomp reads from the environment when it is loaded, unless somebody has chosen: threads that wait for one another sleep
 /// soon. Worker processes inherit it.
@@ -77,17 +86,22 @@ pub unsafe fn set_environment() {
 /// Errors: why it cannot be loaded, in the loader's words.
 pub fn load() -> Result<(), String> {
     let explained = |why: String| {
-        let is_absent = why.contains("cannot open shared object file");
+        let is_absent = why.contains("libtorch_cpu.so: cannot open shared object file");
         let help = if is_absent { "; LD_LIBRARY_PATH=DIR says where it is" } else { "" };
         format!("libtorch cannot be loaded: {why}{help}")
     };
     LOADED.get_or_init(|| loaded().map_err(explained)).clone()
 }
 
-/// Loads libtorch while this thread goes on. A failure is that of the first call.
+/// Loads libtorch while this thread goes on. A failure is said; the first call ends the program with it.
 pub fn load_meanwhile() {
+    let body = || {
+        if let Err(sentence) = load() {
+            console::warn(&format!("warning: {sentence}"));
+        }
+    };
     // Without a thread, the first call loads it.
-    let _ = std::thread::Builder::new().name("libtorch".into()).spawn(load);
+    let _ = std::thread::Builder::new().name("libtorch".into()).spawn(body);
 }
 
 /// Whether [`load`] has succeeded, or something else has loaded libtorch.
@@ -99,10 +113,10 @@ pub fn is_loaded() -> bool {
 
 /// The number of threads that share a loop of libtorch, from now on or from its loading on.
 pub fn use_threads(count: usize) {
-    let count = i32::try_from(count).unwrap_or(i32::MAX);
-    THREADS.store(count, Ordering::SeqCst);
-    if LOADED.get().is_some() {
-        tch::set_num_threads(count);
+    let mut threads = THREADS.lock();
+    threads.said = c_int::try_from(count).unwrap_or(c_int::MAX);
+    if threads.is_told {
+        tch::set_num_threads(threads.said);
     }
 }
 
@@ -122,9 +136,13 @@ pub fn found_for_cpu() -> Option<&'static Found> {
 }
 
 fn find_for_cpu() -> Option<Found> {
+    // It may name a folder that has one of the two libraries.
+    if std::env::var_os("LD_LIBRARY_PATH").is_some_and(|folders| !folders.is_empty()) {
+        return None;
+    }
     // A small library of the same folder: the loader looks for both in the same places.
     open(c"libc10.so").ok()?;
-    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let maps = own::read_text(Path::new("/proc/self/maps")).ok()?;
     let line = maps.lines().find(|line| line.ends_with("/libc10.so"))?;
     let folder = Path::new(&line[line.find('/')?..]).parent()?;
     let path = folder.join("libtorch_cpu.so");
@@ -132,9 +150,10 @@ fn find_for_cpu() -> Option<Found> {
     {
         return None;
     }
-    // That of set-up, of Python's package, and of libtorch's archives.
-    let texts =
-        ["../../version", "../version.py", "../build-version"].map(|name| std::fs::read_to_string(folder.join(name)));
+    // That of Python's package, of libtorch's archives, and of set-up, above its folder torch.
+    let of_setup = folder.parent().is_some_and(|parent| parent.ends_with("torch")).then_some("../../version");
+    let names = ["../version.py", "../build-version"].into_iter().chain(of_setup);
+    let texts: Vec<_> = names.map(|name| own::read_text(&folder.join(name))).collect();
     let version = texts.iter().flatten().find_map(|text| version_in(text))?;
     Some(Found { path, version })
 }
@@ -151,8 +170,10 @@ fn version_in(text: &str) -> Option<String> {
 extern "C" fn cpsd_torch_load() {
     if let Err(sentence) = load() {
         // The caller expects a function's answer, and there is none.
+        signals::restore_terminal();
         say_error!("cpsd: {sentence}");
         console::note_output(&io::stdout().flush());
+        own::remove_session_folder();
         // SAFETY: nothing of ours is left to do.
         unsafe { libc::_exit(1) }
     }
@@ -163,14 +184,14 @@ fn loaded() -> Result<(), String> {
     if std::env::current_dir().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         return Err("the working folder was deleted; go to another one first".into());
     }
-    let main = open(LIBTORCH)?;
+    let main = on_all_cores(|| open(LIBTORCH))?;
     load_cuda(main)?;
     let functions = own_functions()?;
-    let threads = THREADS.load(Ordering::SeqCst);
-    if threads > 0 {
+    let mut threads = THREADS.lock();
+    if threads.said > 0 {
         let set = find(functions, c"at_set_num_threads")?;
         // SAFETY: the function's type in torch-sys.
-        unsafe { std::mem::transmute::<*mut c_void, extern "C" fn(c_int)>(set)(threads) }
+        unsafe { std::mem::transmute::<*mut c_void, extern "C" fn(c_int)>(set)(threads.said) }
     }
     let filled = find(functions, c"cpsd_torch_filled")?.cast::<*const c_void>();
     // SAFETY: build.rs makes both tables of the same functions.
@@ -190,7 +211,23 @@ fn loaded() -> Result<(), String> {
             at = at.add(1);
         }
     }
+    threads.is_told = true;
     Ok(())
+}
+
+/// Does something after which this thread may use the cores that it may use now. With OMP_PROC_BIND, libgomp leaves the thread that loads
+/// it a single one, and so the number of cores would depend on whether libtorch was loaded already.
+fn on_all_cores<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: zeros are an empty set; the sizes are those of the sets.
+    unsafe {
+        let mut cores: libc::cpu_set_t = std::mem::zeroed();
+        let known = libc::sched_getaffinity(0, size_of_val(&cores), &mut cores) == 0;
+        let done = work();
+        if known {
+            libc::sched_setaffinity(0, size_of_val(&cores), &cores);
+        }
+        done
+    }
 }
 
 /// Loads libtorch's part for CUDA where it lies beside the libtorch of this process, as in PyTorch's package for Python, and a driver is
@@ -208,10 +245,12 @@ fn load_cuda(main: *mut c_void) -> Result<(), String> {
     };
     let library = Path::new(OsStr::from_bytes(&path)).with_file_name("libtorch_cuda.so");
     let is_driver = DRIVER.iter().any(|path| !own::is_absent(Path::new(path)));
-    if is_driver && library.is_file() && environment::text("CPSD_DEVICE").as_deref() != Some("cpu") {
-        if let Err(reason) = c_text(&library).and_then(|name| open(&name)) {
-            console::warn(&format!("warning: computing on the CPU: {reason}\n  without this line: CPSD_DEVICE=cpu"));
-        }
+    if is_driver
+        && library.is_file()
+        && environment::text("CPSD_DEVICE").as_deref() != Some("cpu")
+        && let Err(reason) = c_text(&library).and_then(|name| open(&name))
+    {
+        console::warn(&format!("warning: computing on the CPU: {reason}\n  without this line: CPSD_DEVICE=cpu"));
     }
     Ok(())
 }
@@ -224,7 +263,7 @@ const BUILT: &str = concat!(env!("OUT_DIR"), "/libcpsd_torch.so");
 fn own_functions() -> Result<*mut c_void, String> {
     let size = FUNCTIONS.len() as u64;
     if let Some(most) = memory::file_size().filter(|most| *most < size) {
-        return match std::fs::read(BUILT).is_ok_and(|bytes| bytes == FUNCTIONS) {
+        return match own::read(Path::new(BUILT)).is_ok_and(|bytes| bytes == FUNCTIONS) {
             true => open(&c_text(Path::new(BUILT))?),
             false => {
                 Err(format!("no file may have more than {most} bytes (ulimit -f); libtorch's functions need {size}"))
@@ -240,11 +279,12 @@ fn own_functions() -> Result<*mut c_void, String> {
         file.write_all(FUNCTIONS).map_err(|error| error.to_string())?;
         open(&c_text(Path::new(&format!("/proc/self/fd/{}", file.as_raw_fd())))?)
     });
-    by_memory.or_else(|_| {
-        let mut file = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
+    let by_file = || {
+        let mut file = own::temporary_file(&std::env::temp_dir()).map_err(|error| error.to_string())?;
         file.write_all(FUNCTIONS).map_err(|error| error.to_string())?;
         open(&c_text(file.path())?)
-    })
+    };
+    by_memory.or_else(|first| by_file().map_err(|second| format!("{first}; {second}")))
 }
 
 fn c_text(path: &Path) -> Result<CString, String> {
