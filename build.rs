@@ -44,6 +44,9 @@ const SHIMS: [Shim; 5] = [
     },
 ];
 
+/// The libtorch that torch-sys 0.26 is made for.
+const TORCH: &str = "2.13.0";
+
 /// The files of torch-sys. They take four minutes, so they are compiled only for another libtorch.
 const OF_TORCH_SYS: [&str; 2] = ["torch_api.cpp", "torch_api_generated.cpp"];
 
@@ -70,7 +73,7 @@ fn main() {
     // Set-up may put another kind of libtorch at the same path. Files that are absent are left out: cargo takes them as
     // changed in each build.
     let watched = ["libtorch.so", "libtorch_cpu.so", "libtorch_cuda.so"].map(|name| lib.join(name));
-    let versions = ["version", "torch/build-version", "torch/version.py"].map(|name| libtorch.join("..").join(name));
+    let versions = ["../version", "build-version", "version.py"].map(|name| libtorch.join(name));
     for path in watched.iter().chain(&versions).filter(|path| path.is_file()) {
         println!("cargo:rerun-if-changed={}", path.display());
     }
@@ -82,6 +85,7 @@ fn main() {
     if has_cuda {
         println!("cargo:rustc-cfg=linked_with_cuda");
     }
+    check_version(&libtorch);
     let mut objects = of_torch_sys(&libtorch, &out, &watched, &versions);
     objects.extend(SHIMS.iter().flat_map(|shim| of_shim(shim, &libtorch, &out, has_cuda)));
     let callbacks = symbols(&["--undefined-only"], &objects, |name, _| name.starts_with("tch_"));
@@ -101,6 +105,20 @@ fn folder(variable: &str) -> Option<PathBuf> {
 fn stop(sentence: &str) -> ! {
     eprintln!("{sentence}");
     std::process::exit(1);
+}
+
+/// Stops at a libtorch that torch-sys does not fit, as its own build script would: by the file of its archives.
+fn check_version(libtorch: &Path) {
+    const BYPASS: &str = "LIBTORCH_BYPASS_VERSION_CHECK";
+    println!("cargo:rerun-if-env-changed={BYPASS}");
+    let Ok(text) = std::fs::read_to_string(libtorch.join("build-version")) else { return };
+    let version = text.trim().split('+').next().unwrap_or_default();
+    if version != TORCH && std::env::var_os(BYPASS).is_none() {
+        stop(&format!(
+            "this tch needs libtorch {TORCH}; got {version} in {} ({BYPASS}=1 takes it)",
+            libtorch.display()
+        ));
+    }
 }
 
 /// A compiler with libtorch's headers and the flags of torch-sys.
@@ -202,7 +220,7 @@ fn metadata(more: &[&str]) -> Result<String, String> {
 
 /// Makes the shared library, which needs libtorch and nothing of the program.
 fn link(objects: &[PathBuf], library: &Path, lib: &Path, has_cuda: bool) {
-    let mut command = compiler(lib).get_compiler().to_command();
+    let mut command = cc::Build::new().cpp(true).get_compiler().to_command();
     command.arg("-shared").arg("-o").arg(library).args(objects).arg(format!("-L{}", lib.display()));
     command.args([
         "-Wl,--no-as-needed",
@@ -289,6 +307,7 @@ fn callbacks_of_program(names: &[String], processor: &Processor) -> String {
         let jump = (processor.jump)(&format!("cpsd_torch_callbacks+{}", 8 * i));
         let _ = writeln!(code, ".p2align 4\n.globl {name}\n.hidden {name}\n.type {name}, %function\n{name}:\n {jump}");
     }
+    // Two names of one table: a jump inside of a library needs one that no other library can replace.
     let size = 8 * names.len();
     let _ = writeln!(code, ".bss\n.p2align 3\n.globl cpsd_torch_filled\n.type cpsd_torch_filled, %object");
     let _ = writeln!(code, ".size cpsd_torch_filled, {size}\ncpsd_torch_filled:\ncpsd_torch_callbacks:\n .zero {size}");

@@ -50,12 +50,7 @@ pub fn version() -> Option<(String, String)> {
     // SAFETY: the function's type in libtorch's torch/csrc/inductor/aoti_torch/c/shim.h. It returns a constant.
     let number = unsafe { std::mem::transmute::<*mut c_void, extern "C" fn() -> u64>(found) }();
     let part = |shift: u32| number >> shift & 0xff;
-    // SAFETY: zeros are a valid value of this structure, and the names in it are the loader's, which stay.
-    let path = unsafe {
-        let mut place: libc::Dl_info = std::mem::zeroed();
-        let known = libc::dladdr(found, &mut place) != 0 && !place.dli_fname.is_null();
-        if known { CStr::from_ptr(place.dli_fname).to_string_lossy().into_owned() } else { String::new() }
-    };
+    let path = library::file_of(found).unwrap_or_default().display().to_string();
     Some((format!("{}.{}.{}", part(56), part(48), part(40)), path))
 }
 

@@ -374,8 +374,9 @@ impl Limits {
         if missing > self.text || text.len() + missing.saturating_mul(with.len().min(4)) > self.text.saturating_mul(4) {
             return Err(too_large("Length of string", self.text));
         }
-        let Some(times) = missing.checked_div(with.chars().count()) else { return Ok(()) };
-        let rest: String = with.chars().take(missing - times * with.chars().count()).collect();
+        let characters = with.chars().count();
+        let Some(times) = missing.checked_div(characters) else { return Ok(()) };
+        let rest: String = with.chars().take(missing % characters).collect();
         let length = text.len().saturating_add(times.saturating_mul(with.len())).saturating_add(rest.len());
         room_for(length.saturating_mul(2))?;
         // Of that length at once: a text that grows doubles its room, and the old and the new are there together.

@@ -237,13 +237,8 @@ fn load_cuda(main: *mut c_void) -> Result<(), String> {
         return open(c"libtorch_cuda.so").map(drop);
     }
     let Ok(function) = find(main, c"aoti_torch_abi_version") else { return Ok(()) };
-    // SAFETY: zeros are a valid value of this structure, and the names in it are the loader's, which stay.
-    let path = unsafe {
-        let mut place: libc::Dl_info = std::mem::zeroed();
-        let known = libc::dladdr(function, &mut place) != 0 && !place.dli_fname.is_null();
-        if known { CStr::from_ptr(place.dli_fname).to_bytes().to_vec() } else { Vec::new() }
-    };
-    let library = Path::new(OsStr::from_bytes(&path)).with_file_name("libtorch_cuda.so");
+    let Some(path) = file_of(function) else { return Ok(()) };
+    let library = path.with_file_name("libtorch_cuda.so");
     let is_driver = DRIVER.iter().any(|path| !own::is_absent(Path::new(path)));
     if is_driver
         && library.is_file()
@@ -253,6 +248,16 @@ fn load_cuda(main: *mut c_void) -> Result<(), String> {
         console::warn(&format!("warning: computing on the CPU: {reason}\n  without this line: CPSD_DEVICE=cpu"));
     }
     Ok(())
+}
+
+/// The file of the library that has this function, where the loader says it.
+pub(super) fn file_of(function: *mut c_void) -> Option<PathBuf> {
+    // SAFETY: zeros are a valid value of this structure, and the names in it are the loader's, which stay.
+    unsafe {
+        let mut place: libc::Dl_info = std::mem::zeroed();
+        let is_known = libc::dladdr(function, &mut place) != 0 && !place.dli_fname.is_null();
+        is_known.then(|| OsStr::from_bytes(CStr::from_ptr(place.dli_fname).to_bytes()).into())
+    }
 }
 
 /// Where build.rs made the functions; an installed program's is gone.

@@ -51,13 +51,11 @@ struct Timings {
 
 impl Timings {
     fn store(&mut self) -> Result<RunStore> {
-        if self.folder.is_none() {
-            self.folder = Some(own::temporary_folder(&own::session_folder()?, "cost-")?);
-        }
-        self.folder
-            .as_ref()
-            .map(|folder| RunStore::new(folder.path()))
-            .ok_or_else(|| Error::internal("no folder was made"))
+        let folder = match &mut self.folder {
+            Some(folder) => folder,
+            none => none.insert(own::temporary_folder(&own::session_folder()?, "cost-")?),
+        };
+        Ok(RunStore::new(folder.path()))
     }
 
     /// Removes all but features: the time of what other kinds keep belongs to theirs.
