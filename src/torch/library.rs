@@ -136,10 +136,6 @@ pub fn found_for_cpu() -> Option<&'static Found> {
 }
 
 fn find_for_cpu() -> Option<Found> {
-    // It may name a folder that has one of the two libraries.
-    if std::env::var_os("LD_LIBRARY_PATH").is_some_and(|folders| !folders.is_empty()) {
-        return None;
-    }
     // A small library of the same folder: the loader looks for both in the same places.
     open(c"libc10.so").ok()?;
     let maps = own::read_text(Path::new("/proc/self/maps")).ok()?;
@@ -147,6 +143,14 @@ fn find_for_cpu() -> Option<Found> {
     let folder = Path::new(&line[line.find('/')?..]).parent()?;
     let path = folder.join("libtorch_cpu.so");
     if !path.is_file() || ["libtorch_cuda.so", "libtorch_hip.so"].iter().any(|name| !own::is_absent(&folder.join(name)))
+    {
+        return None;
+    }
+    // The loader looks in these first, and one of them may have libtorch_cpu.so alone.
+    let first = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let named = first.as_bytes().split(|byte| b":;".contains(byte)).map(|name| Path::new(OsStr::from_bytes(name)));
+    let whole = std::fs::canonicalize(&path).ok()?;
+    if named.filter_map(|folder| std::fs::canonicalize(folder.join("libtorch_cpu.so")).ok()).any(|other| other != whole)
     {
         return None;
     }

@@ -16,13 +16,9 @@ fn cpsd(folder: &Path, arguments: &[&str]) -> Output {
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn libtorch_is_loaded_for_what_computes_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let initialises = |arguments: &[&str], variable: Option<&str>| {
+    let initialises = |arguments: &[&str], variable: Option<(&str, &str)>| {
         let mut command = Command::new(CPSD);
-        command
-            .args(arguments)
-            .current_dir(folder.path())
-            .env("LD_DEBUG", "files")
-            .envs(variable.map(|name| (name, "bash")));
+        command.args(arguments).current_dir(folder.path()).env("LD_DEBUG", "files").envs(variable);
         let output = command.env("_CLAP_COMPLETE_INDEX", "2").output().unwrap();
         assert!(output.status.success() && !output.stdout.is_empty(), "{arguments:?}: {}", output.status);
         err(&output).lines().any(|line| line.contains("calling init:") && line.contains("libtorch_cpu"))
@@ -40,9 +36,15 @@ fn libtorch_is_loaded_for_what_computes_alone() {
     ] {
         assert!(!initialises(arguments, None), "{arguments:?}");
     }
-    assert!(!initialises(&["--", "cpsd", "doc", "dist"], Some("CPSD_COMPLETE")));
-    // One for GPUs says itself what it is.
-    assert_eq!(initialises(&["--version"], None), cpsd::torch::cuda().is_some());
+    assert!(!initialises(&["--", "cpsd", "doc", "dist"], Some(("CPSD_COMPLETE", "bash"))));
+    // One for GPUs says itself what it is. A folder that holds no libtorch changes nothing.
+    let here = folder.path().to_str().unwrap();
+    for variable in [None, Some(("LD_LIBRARY_PATH", here))] {
+        assert_eq!(initialises(&["--version"], variable), cpsd::torch::cuda().is_some(), "{variable:?}");
+    }
+    std::fs::write(folder.path().join("libtorch_cpu.so"), "text").unwrap();
+    let other = Command::new(CPSD).arg("--version").env("LD_LIBRARY_PATH", here).output().unwrap();
+    assert!(err(&other).contains(here), "the loader's first libtorch was not taken: {}", err(&other));
     let unknown = cpsd(folder.path(), &["doc", "distil"]);
     assert_eq!(unknown.status.code(), Some(1));
     assert!(err(&unknown).contains("distill"), "{}", err(&unknown));
