@@ -298,7 +298,13 @@ fn one(
     let came = results(&folder);
     for (path, content) in expected {
         if !path.ends_with('/') && came.get(path) != Some(content) {
-            counts.other_bits.push(format!("{name}: {path} after {history:?}"));
+            // Of short files all is said, to see the difference.
+            let said = |bytes: &[u8]| match bytes.len() < 2_000 {
+                true => String::from_utf8_lossy(bytes).into_owned(),
+                false => format!("{} bytes", bytes.len()),
+            };
+            let (had, has) = (said(content), came.get(path).map_or("nothing".into(), |bytes| said(bytes)));
+            counts.other_bits.push(format!("{name}: {path} after {history:?}: expected {had}; got {has}"));
         }
     }
     let left: Vec<&String> = came.keys().filter(|path| !expected.contains_key(*path)).collect();
