@@ -47,6 +47,38 @@ pub fn parse_lenient(bytes: &[u8]) -> Result<serde_json::Value, String> {
     Ok(value)
 }
 
+/// The first integer in a JSON text that is none of 64 bits, signed or not: serde_json reads it as a number with a decimal point, which
+/// has not all of its digits. The text is valid JSON.
+pub fn large_integer(text: &[u8]) -> Option<&str> {
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        let begin = at;
+        match byte {
+            b'"' => {
+                at += 1;
+                while text.get(at).is_some_and(|byte| *byte != b'"') {
+                    at += if text[at] == b'\\' { 2 } else { 1 };
+                }
+                at += 1;
+            }
+            b'-' | b'0'..=b'9' => {
+                at += text[at..]
+                    .iter()
+                    .take_while(|byte| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9'))
+                    .count();
+                let number = std::str::from_utf8(&text[begin..at]).ok()?;
+                let is_integer = number.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
+                // Up to 18 digits are held without a look.
+                if at - begin > 18 && is_integer && number.parse::<i64>().is_err() && number.parse::<u64>().is_err() {
+                    return Some(number);
+                }
+            }
+            _ => at += 1,
+        }
+    }
+    None
+}
+
 /// The encoding of a JSON text, told from its first bytes, if it is not UTF-8. The first character is ASCII.
 pub fn other_encoding(head: &[u8]) -> Option<&'static str> {
     match head {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use polars::prelude::*;
 
+use crate::activity::console;
+
 /// One value of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
@@ -87,6 +89,13 @@ pub(super) fn column_of(name: &str, cells: Vec<Cell>) -> Column {
         return BooleanChunked::from_iter_options(name, cells).into_column();
     }
     if has(|c| matches!(c, Cell::Float(_))) {
+        let mut rounded = cells.iter().filter_map(|c| match c {
+            Cell::Int(x) if (*x as f64) as i128 != i128::from(*x) => Some(x.to_string()),
+            _ => None,
+        });
+        if let Some(first) = rounded.next() {
+            console::log(&rounding(&name, &first, 1 + rounded.count()));
+        }
         let cells = cells.into_iter().map(|c| match c {
             Cell::Float(x) => Some(x),
             Cell::Int(x) => Some(x as f64),
@@ -96,6 +105,13 @@ pub(super) fn column_of(name: &str, cells: Vec<Cell>) -> Column {
     }
     let cells = cells.into_iter().map(|c| if let Cell::Int(x) = c { Some(x) } else { None });
     Int64Chunked::from_iter_options(name, cells).into_column()
+}
+
+/// Says that a column of numbers with a decimal point rounds `times` integers, of which this is the first.
+pub(super) fn rounding(column: &str, first: &str, times: usize) -> String {
+    let held = first.parse::<f64>().unwrap_or(f64::NAN);
+    let all = if times > 1 { format!(" ({times} of its integers are rounded)") } else { String::new() };
+    format!("column \"{column}\" holds numbers with a decimal point, so {first} is read as {held:.0}{all}")
 }
 
 /// A value of polars as a cell. A value without a type of its own here (a date, a list) becomes text.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use polars::prelude::*;
 
+use super::cell::rounding;
 use super::csv_file::CsvFile;
 use super::csv_types::ColumnTypes;
 use super::parquet::ParquetFile;
@@ -133,13 +134,8 @@ impl Table {
             console::log(&format!("{}: {note}", path.display()));
         }
         for (first, times) in types.rounded() {
-            let (name, line, text) = (&header[first.column], first.line, &first.text);
-            let read = text.parse::<f64>().unwrap_or(f64::NAN);
-            let all = if times > 1 { format!(" ({times} of its integers are rounded)") } else { String::new() };
-            console::log(&format!(
-                "{}, line {line}: column \"{name}\" holds numbers with a decimal point, so {text} is read as {read:.0}{all}",
-                path.display()
-            ));
+            let note = rounding(&header[first.column], &first.text, times);
+            console::log(&format!("{}, line {}: {note}", path.display(), first.line));
         }
         let schema = Arc::new(types.schema(&header));
         let bytes = rows.saturating_mul(header.len() as u64).saturating_mul(16).saturating_add(csv.text().len() as u64);

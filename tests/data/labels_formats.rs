@@ -563,6 +563,28 @@ fn numbers_that_lose_digits_are_no_names() {
 }
 
 #[test]
+fn a_text_among_lists_that_is_a_list_itself_is_an_error() {
+    let first = "{\"file_name\": \"1\", \"labels\": [\"a\"]}\n";
+    for (labels, came) in [
+        (r#""['a', 'b']""#, "['a', 'b']"),
+        (r#"["['a', 'b']"]"#, "['a', 'b']"),
+        (r#"["c", "[\"a\"]"]"#, r#"["a"]"#),
+        (r#"["{'a'}"]"#, "{'a'}"),
+    ] {
+        let folder = Folder::of(&[("x.jsonl", format!("{first}{{\"file_name\": \"2\", \"labels\": {labels}}}\n"))]);
+        let message = folder.message("x.jsonl");
+        let expected =
+            "x.jsonl, line 2: column \"labels\" holds lists of labels, and here a text that is written as a list";
+        assert_eq!(message, format!("{expected}; got \"{came}\""));
+        let kept = rows(&folder.load("x.jsonl", json!({"separator": ""})).unwrap());
+        assert!(kept[1].contains(came), "{kept:?}");
+    }
+    // Brackets alone make no list of a name.
+    let names = format!("{first}{{\"file_name\": \"2\", \"labels\": [\"(rock, pop)\", \"[unknown]\"]}}\n");
+    assert_eq!(rows(&Folder::of(&[("x.jsonl", names)]).read("x.jsonl"))[1], "2 | (rock, pop) | [unknown]");
+}
+
+#[test]
 fn huggingface_folders_of_splits() {
     let record = |name: &str, label: &str| format!("{{\"file_name\": \"{name}\", \"labels\": [\"{label}\"]}}\n");
     let folder = Folder::new();

@@ -148,10 +148,16 @@ fn json_comes_back_as_it_was_written() {
     assert_eq!(eval(&format!("write_json(\"{0}\", {value}); read_json(\"{0}\") == {value}", at("a.json"))), "true");
     std::fs::write(at("python.json"), "[NaN, -Infinity, 1]").unwrap();
     assert_eq!(eval(&format!("read_json(\"{}\")", at("python.json"))), "[NaN, -inf, 1]");
-    std::fs::write(at("large.json"), "[18446744073709551615]").unwrap();
-    assert!(
-        refused(&format!("read_json(\"{}\")", at("large.json")))
-            .ends_with("18446744073709551615 is no integer of 64 bits")
+    for number in ["18446744073709551615", "123456789012345678901", "-9223372036854775809"] {
+        std::fs::write(at("large.json"), format!("{{\"1e20 \\\" {number}\": [1e20, {number}]}}")).unwrap();
+        let message = refused(&format!("read_json(\"{}\")", at("large.json")));
+        assert!(message.ends_with(&format!("{number} is no integer of 64 bits")), "{message}");
+    }
+    std::fs::write(at("largest.json"), "[9223372036854775807, -9223372036854775808, \"99999999999999999999\", 1e20]")
+        .unwrap();
+    assert_eq!(
+        eval(&format!("read_json(\"{}\")", at("largest.json"))),
+        "[9223372036854775807, -9223372036854775808, \"99999999999999999999\", 1e20]"
     );
     std::fs::write(at("cut.json"), "[1, ").unwrap();
     assert!(refused(&format!("read_json(\"{}\")", at("cut.json"))).contains("the JSON ends in the middle"));

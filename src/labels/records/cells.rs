@@ -262,6 +262,11 @@ pub fn is_plainly_list(text: &str) -> bool {
     list(text).is_some_and(|items| items.len() > 1 || are_values(text, &items))
 }
 
+/// Whether a text among lists is one too, written as JSON or Python writes it. `(rock, pop)` may be a name there.
+pub fn is_written_list(text: &str) -> bool {
+    is_plainly_list(text) && (text.starts_with('[') || text.contains(QUOTES))
+}
+
 /// What to say of a cell of column `name` that should be a list of labels and is none.
 pub fn not_a_list(name: &str, cell: &str) -> String {
     let text = trimmed(cell);

@@ -245,13 +245,26 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
             let message = cells::not_a_list(&source.names()[columns[1]], text);
             source.error(Some(place), message).with_help("option separator: \"\" keeps cells whole, as names of labels")
         };
-        // A text among lists of JSON or Parquet is one label, whatever brackets are around it.
+        // A text among lists of JSON or Parquet is one label: it may have brackets around it, but is no list of values.
         let broken = |text: &str| match layout.lists {
             true => cells::missing_bracket(text).is_some(),
             false => cells::is_broken(text),
         };
+        let list_in_text = |text: &str| {
+            let message = format!(
+                "column \"{}\" holds lists of labels, and here a text that is written as a list; got \"{text}\"",
+                source.names()[columns[1]]
+            );
+            source.error(Some(place), message).with_help("option separator: \"\" takes it as the name of a label")
+        };
         let items = match field {
-            Field::List(items) => items,
+            Field::List(items) => match items.iter().find(|item| undecided && cells::is_written_list(trimmed(item))) {
+                Some(item) => return Err(list_in_text(item)),
+                None => items,
+            },
+            Field::Text(text) if undecided && layout.lists && cells::is_written_list(trimmed(text)) => {
+                return Err(list_in_text(text));
+            }
             Field::Text(text) if undecided && broken(trimmed(text)) => return Err(not_a_list(text)),
             Field::Text(text)
                 if undecided && !layout.lists && (cells::is_plainly_list(text) || cells.cuts_list(text)) =>

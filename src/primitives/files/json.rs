@@ -34,13 +34,20 @@ fn read(path: &Path) -> Result<Dynamic> {
     let mut mended = Vec::with_capacity(bytes.len());
     std::io::Read::read_to_end(&mut Lenient::new(bytes.as_slice()), &mut mended).map_err(|e| Error::io(path, e))?;
     let value: Value = json::parse(&mended).map_err(wrong)?;
-    value_of(&value).map_err(wrong)
+    match json::large_integer(&mended) {
+        Some(number) => Err(wrong(no_integer(number))),
+        None => value_of(&value).map_err(wrong),
+    }
+}
+
+fn no_integer(number: impl std::fmt::Display) -> String {
+    format!("{number} is no integer of 64 bits")
 }
 
 /// JSON as a value of a script. `Err` says what none can hold.
 fn value_of(value: &Value) -> std::result::Result<Dynamic, String> {
     match value {
-        Value::Number(n) if n.is_u64() && !n.is_i64() => Err(format!("{n} is no integer of 64 bits")),
+        Value::Number(n) if n.is_u64() && !n.is_i64() => Err(no_integer(n)),
         Value::String(text) => Ok(match json::not_finite(text) {
             Some("NaN") => f64::NAN.into(),
             Some("Infinity") => f64::INFINITY.into(),

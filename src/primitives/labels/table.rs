@@ -14,7 +14,7 @@ pub const WORD: Word = Word {
     chapter: Chapter::Labels,
     signatures: &["table(rows) -> Table", "table(rows, columns) -> Table"],
     summary: "A Table from an array of maps, one per row.",
-    details: "columns gives their order; without it they are in alphabetical order, as maps have none. A key that a row lacks is empty there. A column of integers and other numbers has numbers; one of other kinds together, as numbers and texts, has texts.",
+    details: "columns gives their order; without it they are in alphabetical order, as maps have none. A key that a row lacks is empty there. A column of integers and other numbers has numbers, and where integers of 16 digits or more stand beside numbers with a decimal point, a line says which are rounded; one of other kinds together, as numbers and texts, has texts.",
     options: None,
     examples: &[Example {
         code: "table([#{k: 2, mAP: 80.5}, #{k: 3, mAP: 81.0}], [\"k\", \"mAP\"]).column(\"mAP\")",
