@@ -141,7 +141,7 @@ fn bound(ask: impl FnOnce(&mut libc::rlimit) -> i32) -> Option<u64> {
 
 /// A file of the system; empty where there is none.
 fn text(path: &str) -> String {
-    own::read(Path::new(path)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    own::of_system(Path::new(path)).unwrap_or_default()
 }
 
 /// The number of kibibytes in a line that begins with `name`, in bytes.

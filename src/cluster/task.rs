@@ -311,7 +311,7 @@ fn own_id(engine: &Engine, variable: impl Fn(&str) -> Option<String>) -> Option<
 
 /// The node's name in the queue, or the host's.
 fn node(variable: impl Fn(&str) -> Option<String>) -> String {
-    let host = || own::read_text(Path::new("/proc/sys/kernel/hostname")).ok().map(|name| name.trim().to_string());
+    let host = || own::of_system(Path::new("/proc/sys/kernel/hostname")).map(|name| name.trim().to_string());
     variable("SLURMD_NODENAME").or_else(host).or_else(|| variable("HOSTNAME")).unwrap_or_else(|| "unknown".into())
 }
 

@@ -130,7 +130,7 @@ fn too_old(gpu: &Gpu, cuda: i64) -> Option<String> {
 
 /// The version of the kernel's part of the driver, as in `580.95.05`, where it is loaded.
 pub fn module_version() -> Option<String> {
-    version_in(&own::read_text(Path::new("/proc/driver/nvidia/version")).ok()?)
+    version_in(&own::of_system(Path::new("/proc/driver/nvidia/version"))?)
 }
 
 fn version_in(text: &str) -> Option<String> {

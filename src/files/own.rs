@@ -2,7 +2,7 @@
 //! does not apply.
 
 use std::fs::{DirEntry, File};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
@@ -32,6 +32,14 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 /// As [`files::read_text`](super::read_text).
 pub fn read_text(path: &Path) -> Result<String> {
     reading::read_regular_text(path)
+}
+
+/// The text of a file of the system, as of `/proc`; None where it cannot be read. A stop that was asked for does not matter here: such
+/// files take no time, and a stop that looked like their absence would be remembered, or a claim kept that should be let go.
+pub fn of_system(path: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    open(path).ok()?.read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// As [`files::list`](super::list).
@@ -242,5 +250,24 @@ pub fn size(path: &Path) -> u64 {
         Ok(meta) if meta.is_dir() => entries(path).map(|e| size(&e.path())).sum(),
         Ok(meta) => meta.len(),
         Err(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activity::Activity;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_stop_does_not_hide_the_files_of_the_system() {
+        let path = Path::new("/proc/self/status");
+        let activity = Activity::background("test".into(), None);
+        activity.stop();
+        activity.enter(|| {
+            assert!(read_text(path).is_err());
+            assert!(of_system(path).unwrap().contains("VmSize"));
+        });
+        assert_eq!(of_system(Path::new("/proc/self/nothing")), None);
     }
 }

@@ -1,7 +1,6 @@
 //! Who makes a run: a process of a host, told from every other one that had its number.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -158,16 +157,9 @@ fn cluster_job(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     }
 }
 
-/// A file of the system. A stop that was asked for does not matter: it is read to let a claim go as well.
-fn text(path: &str) -> Option<String> {
-    let mut bytes = Vec::new();
-    own::open(Path::new(path)).ok()?.read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
-}
-
 /// The first line of a file of the system.
 fn line(path: &str) -> Option<String> {
-    let text = text(path)?;
+    let text = own::of_system(Path::new(path))?;
     text.lines().next().map(|line| line.trim().to_string()).filter(|line| !line.is_empty())
 }
 
@@ -187,7 +179,7 @@ fn runs(process: u32, start: &str) -> bool {
 
 /// The state of a process, and when it began.
 fn stat(process: u32) -> Option<(char, String)> {
-    let text = text(&format!("/proc/{process}/stat"))?;
+    let text = own::of_system(Path::new(&format!("/proc/{process}/stat")))?;
     // The program's name is in brackets and may hold anything.
     let mut fields = text.get(text.rfind(')')? + 1..)?.split_whitespace();
     let state = fields.next()?.chars().next()?;

@@ -138,7 +138,7 @@ pub fn found_for_cpu() -> Option<&'static Found> {
 fn find_for_cpu() -> Option<Found> {
     // A small library of the same folder: the loader looks for both in the same places.
     open(c"libc10.so").ok()?;
-    let maps = own::read_text(Path::new("/proc/self/maps")).ok()?;
+    let maps = own::of_system(Path::new("/proc/self/maps"))?;
     let line = maps.lines().find(|line| line.ends_with("/libc10.so"))?;
     let folder = Path::new(&line[line.find('/')?..]).parent()?;
     let path = folder.join("libtorch_cpu.so");

@@ -20,7 +20,7 @@ use crate::torch;
 /// says no more.
 pub fn cpu() -> &'static str {
     static CPU: OnceLock<String> = OnceLock::new();
-    CPU.get_or_init(|| named(&own::read_text(Path::new("/proc/cpuinfo")).unwrap_or_default()))
+    CPU.get_or_init(|| named(&own::of_system(Path::new("/proc/cpuinfo")).unwrap_or_default()))
 }
 
 /// The kind of the first CPU in the text of `/proc/cpuinfo`.
