@@ -137,10 +137,8 @@ pub fn found_for_cpu() -> Option<&'static Found> {
 
 fn find_for_cpu() -> Option<Found> {
     // A small library of the same folder: the loader looks for both in the same places.
-    open(c"libc10.so").ok()?;
-    let maps = own::of_system(Path::new("/proc/self/maps"))?;
-    let line = maps.lines().find(|line| line.ends_with("/libc10.so"))?;
-    let folder = Path::new(&line[line.find('/')?..]).parent()?;
+    let found = path_of(open(c"libc10.so").ok()?)?;
+    let folder = found.parent()?;
     let path = folder.join("libtorch_cpu.so");
     if !path.is_file() || ["libtorch_cuda.so", "libtorch_hip.so"].iter().any(|name| !own::is_absent(&folder.join(name)))
     {
@@ -262,6 +260,30 @@ pub(super) fn file_of(function: *mut c_void) -> Option<PathBuf> {
         let is_known = libc::dladdr(function, &mut place) != 0 && !place.dli_fname.is_null();
         is_known.then(|| OsStr::from_bytes(CStr::from_ptr(place.dli_fname).to_bytes()).into())
     }
+}
+
+/// The path by which the loader has found a library.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn path_of(library: *mut c_void) -> Option<PathBuf> {
+    /// The beginning of the loader's `struct link_map`.
+    #[repr(C)]
+    struct LinkMap {
+        address: usize,
+        name: *const c_char,
+    }
+    let mut map: *const LinkMap = std::ptr::null();
+    // SAFETY: the handle is one of `open`, and the call stores a pointer to the loader's own map, which stays as the library does.
+    unsafe {
+        let known = libc::dlinfo(library, libc::RTLD_DI_LINKMAP, (&raw mut map).cast()) == 0;
+        let name = known.then(|| CStr::from_ptr((*map).name).to_bytes()).filter(|name| !name.is_empty())?;
+        Some(OsStr::from_bytes(name).into())
+    }
+}
+
+/// Another loader does not say it.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn path_of(_: *mut c_void) -> Option<PathBuf> {
+    None
 }
 
 /// Where build.rs made the functions; an installed program's is gone.
