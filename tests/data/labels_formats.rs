@@ -571,7 +571,8 @@ fn a_text_among_lists_that_is_a_list_itself_is_an_error() {
         (r#"["c", "[\"a\"]"]"#, r#"["a"]"#),
         (r#"["{'a'}"]"#, "{'a'}"),
     ] {
-        let folder = Folder::of(&[("x.jsonl", format!("{first}{{\"file_name\": \"2\", \"labels\": {labels}}}\n"))]);
+        let text = format!("{first}{{\"file_name\": \"2\", \"labels\": {labels}}}\n");
+        let folder = Folder::of(&[("x.jsonl", text.as_str())]);
         let message = folder.message("x.jsonl");
         let expected =
             "x.jsonl, line 2: column \"labels\" holds lists of labels, and here a text that is written as a list";
@@ -581,7 +582,7 @@ fn a_text_among_lists_that_is_a_list_itself_is_an_error() {
     }
     // Brackets alone make no list of a name.
     let names = format!("{first}{{\"file_name\": \"2\", \"labels\": [\"(rock, pop)\", \"[unknown]\"]}}\n");
-    assert_eq!(rows(&Folder::of(&[("x.jsonl", names)]).read("x.jsonl"))[1], "2 | (rock, pop) | [unknown]");
+    assert_eq!(rows(&Folder::of(&[("x.jsonl", names.as_str())]).read("x.jsonl"))[1], "2 | (rock, pop) | [unknown]");
 }
 
 #[test]
