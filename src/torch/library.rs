@@ -5,7 +5,7 @@
 //! the same name for each. The jumps go through a table that is filled here. A first call loads the library by itself, so nothing has to be
 //! called before.
 
-use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_uint, c_void};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd};
@@ -136,20 +136,8 @@ pub fn found_for_cpu() -> Option<&'static Found> {
 }
 
 fn find_for_cpu() -> Option<Found> {
-    // A small library of the same folder: the loader looks for both in the same places.
-    let found = path_of(open(c"libc10.so").ok()?)?;
-    let folder = found.parent()?;
-    let path = folder.join("libtorch_cpu.so");
-    if !path.is_file() || ["libtorch_cuda.so", "libtorch_hip.so"].iter().any(|name| !own::is_absent(&folder.join(name)))
-    {
-        return None;
-    }
-    // The loader looks in these first, and one of them may have libtorch_cpu.so alone.
-    let first = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    let named = first.as_bytes().split(|byte| b":;".contains(byte)).map(|name| Path::new(OsStr::from_bytes(name)));
-    let whole = std::fs::canonicalize(&path).ok()?;
-    if named.filter_map(|folder| std::fs::canonicalize(folder.join("libtorch_cpu.so")).ok()).any(|other| other != whole)
-    {
+    let folder = searched().into_iter().find(|folder| folder.join("libtorch_cpu.so").is_file())?;
+    if ["libtorch_cuda.so", "libtorch_hip.so"].iter().any(|name| !own::is_absent(&folder.join(name))) {
         return None;
     }
     // That of Python's package, of libtorch's archives, and of set-up, above its folder torch.
@@ -157,7 +145,7 @@ fn find_for_cpu() -> Option<Found> {
     let names = ["../version.py", "../build-version"].into_iter().chain(of_setup);
     let texts: Vec<_> = names.map(|name| own::read_text(&folder.join(name))).collect();
     let version = texts.iter().flatten().find_map(|text| version_in(text))?;
-    Some(Found { path, version })
+    Some(Found { path: folder.join("libtorch_cpu.so"), version })
 }
 
 /// The first number of three parts in a text, as in `__version__ = '2.13.0+cpu'`.
@@ -262,28 +250,48 @@ pub(super) fn file_of(function: *mut c_void) -> Option<PathBuf> {
     }
 }
 
-/// The path by which the loader has found a library.
+/// The folders in which the loader looks for this program's libraries, in its order: those of LD_LIBRARY_PATH, the program's own, the
+/// system's. What is only in the loader's cache is in none of them.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn path_of(library: *mut c_void) -> Option<PathBuf> {
-    /// The beginning of the loader's `struct link_map`.
+fn searched() -> Vec<PathBuf> {
+    /// `Dl_serpath` of dlfcn.h.
     #[repr(C)]
-    struct LinkMap {
-        address: usize,
+    struct Folder {
         name: *const c_char,
+        flags: c_uint,
     }
-    let mut map: *const LinkMap = std::ptr::null();
-    // SAFETY: the handle is one of `open`, and the call stores a pointer to the loader's own map, which stays as the library does.
+    /// `Dl_serinfo` of dlfcn.h; the folders follow, and then their names.
+    #[repr(C)]
+    struct Folders {
+        size: usize,
+        count: c_uint,
+        first: [Folder; 0],
+    }
+    let mut head = Folders { size: 0, count: 0, first: [] };
+    // SAFETY: the first call fills a head with the size of the whole, the second one as much room as that; the loader reads size and
+    // number from it again, so they are copied. The names are inside the room and end with 0.
     unsafe {
-        let known = libc::dlinfo(library, libc::RTLD_DI_LINKMAP, (&raw mut map).cast()) == 0;
-        let name = known.then(|| CStr::from_ptr((*map).name).to_bytes()).filter(|name| !name.is_empty())?;
-        Some(OsStr::from_bytes(name).into())
+        let program = libc::dlopen(std::ptr::null(), libc::RTLD_LAZY);
+        if program.is_null() || libc::dlinfo(program, libc::RTLD_DI_SERINFOSIZE, (&raw mut head).cast()) != 0 {
+            return vec![];
+        }
+        let mut room = vec![0_usize; head.size.div_ceil(size_of::<usize>())];
+        let whole = room.as_mut_ptr().cast::<Folders>();
+        (*whole).size = head.size;
+        (*whole).count = head.count;
+        if libc::dlinfo(program, libc::RTLD_DI_SERINFO, whole.cast()) != 0 {
+            return vec![];
+        }
+        let first = (&raw const (*whole).first).cast::<Folder>();
+        let name = |at: usize| OsStr::from_bytes(CStr::from_ptr((*first.add(at)).name).to_bytes()).into();
+        (0..head.count as usize).map(name).collect()
     }
 }
 
-/// Another loader does not say it.
+/// Other loaders do not say it.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn path_of(_: *mut c_void) -> Option<PathBuf> {
-    None
+fn searched() -> Vec<PathBuf> {
+    vec![]
 }
 
 /// Where build.rs made the functions; an installed program's is gone.
@@ -373,6 +381,15 @@ mod tests {
             }
         }
         assert!(count > 2_000, "{count}");
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    fn the_loader_finds_libtorch_in_the_first_folder_that_has_it() {
+        let main = open(LIBTORCH).unwrap();
+        let loaded = file_of(find(main, c"aoti_torch_abi_version").unwrap()).unwrap();
+        let first = searched().into_iter().map(|folder| folder.join("libtorch_cpu.so")).find(|path| path.is_file());
+        assert_eq!(first.unwrap(), loaded);
     }
 
     #[test]
