@@ -250,7 +250,8 @@ def page(figures):
             peer = f" (peer: {row['peer']})" if "ratio" in row["goal"] else ""
             out.append(f"- {row['what']}{peer}: {reached}, the goal is {wanted(row['goal'])}")
     out += [""] if missed else []
-    slower = [text for suite in figures.values() for text in suite.get("slower", [])]
+    # Of another machine each suite says the same.
+    slower = list(dict.fromkeys(text for suite in figures.values() for text in suite.get("slower", [])))
     if slower:
         out += ["Slower than on the page before, or with more memory, by more than 10 %:", ""] + [f"- {text}" for text in slower] + [""]
     stopped = [name for name, suite in figures.items() if suite.get("not_run")]
